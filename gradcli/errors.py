@@ -204,7 +204,7 @@ def underlined(source: str, span: tuple[int, int], width: int) -> list[str]:
     ]
 
 
-def few(names: Iterable[str], most: int = 5) -> str:
+def listed(names: Iterable[str], most: int = 5) -> str:
     """Return the first few names, made printable, and how many more there are."""
     names = list(names)
     text = ", ".join([printable(name, 60) for name in names[:most]])

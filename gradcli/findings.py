@@ -26,8 +26,8 @@ class Note(NamedTuple):
         if self.span is None:
             return f"{self.sentence}: {self.formula}"
         first, last = self.span[0] + 1, self.span[1]
-        place = f"character {first}" if first == last else f"characters {first} to {last}"
-        return f"{self.sentence}: {self.formula} ({place})"
+        location = f"character {first}" if first == last else f"characters {first} to {last}"
+        return f"{self.sentence}: {self.formula} ({location})"
 
 
 class Run(NamedTuple):

@@ -68,7 +68,7 @@ class Formula(Node):
         """Return what makes the formula again, for pickle: its text and the shapes of its names."""
         origin = self.origin
         if origin is not None:
-            return parse, (origin.source, dict(origin.given))
+            return parse, (origin.source, dict(origin.shapes))
         nodes = self.graph.variables([self.id])
         return parse, (str(self), {name: self.graph.shape(node) for name, node in nodes.items()})
 
@@ -371,7 +371,7 @@ class Formula(Node):
             from gradcli.rows.columns import over_rows, rows, values_of
 
             read, files = rows([data], self.source, others, shapes)
-            settings = settings.replaced(place=files.place)
+            settings = settings.replaced(location=files.location)
             columns: Any = values_of(read)
             shaped = over_rows(self._read, read, shapes)
         elif data is not None:
@@ -524,7 +524,7 @@ class Formula(Node):
             self.graph.shape(nodes[name]) == shape for name, shape in wanted.items()
         ):
             return self
-        return parse(self.origin.source, dict.fromkeys(self.origin.given, ()) | wanted)
+        return parse(self.origin.source, dict.fromkeys(self.origin.shapes, ()) | wanted)
 
     def _over(self, data: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Formula:
         """Return the formula read for data in memory, with the length ROWS if it can be.

@@ -64,9 +64,9 @@ def example(field: str, value: object) -> str:
 def check_keywords(names: Collection[str]) -> None:
     """Raise UsageError for a keyword that is an option under the name of another program."""
     for name in names:
-        if name in MEANT and len(name) > 3:  # shorter ones are names of parameters
+        if name in FOREIGN_OPTIONS and len(name) > 3:  # shorter ones are names of parameters
             message = f"there is no option {name}"
-            raise UsageError(message, hint=f"did you mean {MEANT[name]}?")
+            raise UsageError(message, hint=f"did you mean {FOREIGN_OPTIONS[name]}?")
 
 
 def named(table: str) -> dict[str, str]:
@@ -75,7 +75,7 @@ def named(table: str) -> dict[str, str]:
     return {name: own for own, _, names in lines for name in names.split()}
 
 
-MEANT = named("""
+FOREIGN_OPTIONS = named("""
 lr: rate learning_rate learningrate eta step_size stepsize
 method: optimizer optimiser solver algorithm minimizer
 steps: max_iter maxiter max_iterations iterations iters n_iter niter num_steps max_steps maxfev
@@ -124,9 +124,9 @@ class Text:
         self.sample = sample
         """A value for repairs in messages."""
 
-    def value(self, given: Any) -> Any:
+    def value(self, value: Any) -> Any:
         """Return a value of Python as it is wanted; raise ValueError for one that is not."""
-        return given
+        return value
 
     def read(self, field: str, text: str) -> Any:  # noqa: ARG002
         """Return the value of a text. Raises UsageError."""
@@ -136,12 +136,12 @@ class Text:
         """Return the value of an option that is repeated. Raises UsageError."""
         return values
 
-    def checked(self, field: str, given: Any, shown: object = None) -> Any:
+    def checked(self, field: str, value: Any, shown: object = None) -> Any:
         """Return a value as it is wanted. Raises UsageError, in which it is `shown` so."""
         try:
-            return self.value(given)
+            return self.value(value)
         except ValueError:
-            shown = given if shown is None else shown
+            shown = value if shown is None else shown
             raise self._error(field, shown, self.words) from None
 
     def _error(self, field: str, shown: object, words: str) -> UsageError:
@@ -168,10 +168,10 @@ class Number(Text):
         self.words = words
         self._allowed = allowed
 
-    def value(self, given: Any) -> float:
+    def value(self, value: Any) -> float:
         """Return a number; raise ValueError for one that is not allowed."""
-        if isinstance(given, int | float) and given - given == 0 and self._allowed(given):
-            return float(given)
+        if isinstance(value, int | float) and value - value == 0 and self._allowed(value):
+            return float(value)
         raise ValueError
 
     def read(self, field: str, text: str) -> float:
@@ -204,9 +204,9 @@ class Whole(Number):
             max(least, min(10, most)),
         )
 
-    def value(self, given: Any) -> int:
+    def value(self, value: Any) -> int:
         """Return a whole number; raise ValueError for one that is not allowed."""
-        return int(super().value(given))
+        return int(super().value(value))
 
     def read(self, field: str, text: str) -> int:
         """Return the whole number of a text. Raises UsageError."""
@@ -214,16 +214,16 @@ class Whole(Number):
         return int(self.checked(field, int(text) if is_plain else None, f"'{printable(text, 60)}'"))
 
 
-def table(place: str) -> Callable[[], Collection[str]]:
+def table(path: str) -> Callable[[], Collection[str]]:
     """Return what loads a table of words, or calls what makes it, when they are asked for.
 
-    Its place is that in the package: solvers.losses.LOSSES.
+    Its path is that in the package: solvers.losses.LOSSES.
     """
 
     def load() -> Collection[str]:
         from importlib import import_module
 
-        module, _, name = place.rpartition(".")
+        module, _, name = path.rpartition(".")
         found: Any = getattr(import_module(f"gradcli.{module}"), name)
         words: Collection[str] = found() if callable(found) else found
         return words
@@ -250,9 +250,9 @@ class OneOf(Text):
         check_word(field, text, self.table())
         return text
 
-    def checked(self, field: str, given: Any, _: object = None) -> Any:
+    def checked(self, field: str, value: Any, _: object = None) -> Any:
         """Return the word. Raises UsageError."""
-        return self.read(field, given)
+        return self.read(field, value)
 
 
 def check_word(field: str, word: Any, table: Collection[str]) -> None:
@@ -348,13 +348,13 @@ class Options:
     needs: Sequence[str] = ()
     """The options of which one must be given for these to mean anything."""
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **values: Any) -> None:
         """Take values by field; None stands for the default. Raises UsageError."""
         records = self.records()
-        for field, value in given.items():
+        for field, value in values.items():
             if not hasattr(self, field):
-                meant = f"; did you mean {MEANT[field]}?" if field in MEANT else ""
-                message = f"there is no option {field}{meant}"
+                own = FOREIGN_OPTIONS.get(field)
+                message = f"there is no option {field}" + (f"; did you mean {own}?" if own else "")
                 raise TypeError(message)
             kind = records[field].values if field in records else None
             if value is not None:
@@ -376,19 +376,19 @@ class Options:
         return cls(**{name: value for name, value in keywords.items() if hasattr(cls, name)})
 
     @classmethod
-    def typed(cls, given: Mapping[str, Any]) -> Self:
+    def typed(cls, fields: Mapping[str, Any]) -> Self:
         """Return the values of texts by field. Raises UsageError.
 
         An option that belongs to others is an error where none of them is given.
         """
         records = cls.records()
         found = cls()
-        found.__dict__.update((field, records[field].read(text)) for field, text in given.items())
-        for field in given:
+        found.__dict__.update((field, records[field].read(text)) for field, text in fields.items())
+        for field in fields:
             needs = records[field].needs
-            if needs and not any(other in given for other in needs):
+            if needs and not any(other in fields for other in needs):
                 message = f"{spelled(field)} belongs to {spelled(needs[0])}"
-                raise UsageError(message, hint=_together(records, needs[0], field, given[field]))
+                raise UsageError(message, hint=_together(records, needs[0], field, fields[field]))
         return found
 
     def has(self, field: str) -> bool:

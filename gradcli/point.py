@@ -38,19 +38,19 @@ MOST_TANGENTS = 100
 class Lines:
     """Rows of data at a point: their `columns` among the names, and how a message names a row.
 
-    `place` tells of a row of the data, counted from 0, where it stands: " of d.csv (line 7)".
+    `location` returns where a row of the data, counted from 0, stands: " of d.csv (line 7)".
     `first` rows of the data come before those at the point.
     """
 
-    __slots__ = ("columns", "first", "place")
+    __slots__ = ("columns", "first", "location")
 
     def __init__(
-        self, columns: Collection[str], place: Callable[[int], str], first: int = 0
+        self, columns: Collection[str], location: Callable[[int], str], first: int = 0
     ) -> None:
-        self.columns, self.place, self.first = columns, place, first
+        self.columns, self.location, self.first = columns, location, first
 
 
-def nowhere(_: int) -> str:
+def no_location(_: int) -> str:
     """Return where a row stands when nobody knows: nothing."""
     return ""
 
@@ -363,10 +363,10 @@ class Point:
 
         graph, inside, nodes = self._graph, self._inside(), [*self._nodes(wrt).values()]
         found = []
-        for place, node in enumerate(nodes):
+        for index, node in enumerate(nodes):
             slope = rate_between(graph, self._result, inside, node)
             below = graph.reachable([slope])
-            found += [rate_between(graph, slope, below, other) for other in nodes[: place + 1]]
+            found += [rate_between(graph, slope, below, other) for other in nodes[: index + 1]]
         numbers = self._with(found).numbers
         return [numbers[node] for node in found]
 
@@ -448,8 +448,8 @@ class Point:
         middle = fraction_of(at.graph, at.node) if isinstance(at, Defined) else fraction(at)
 
         def value(x: Fraction) -> Fraction | None:
-            given = {**self._exact, name: exactly(x)}
-            found = worked_out(self._graph, [self._result], given, SHARP_DIGITS)[self._result]
+            values = {**self._exact, name: exactly(x)}
+            found = worked_out(self._graph, [self._result], values, SHARP_DIGITS)[self._result]
             return None if found is None or found.limit else Fraction(number_text(found.value))
 
         return None if middle is None else sharp(value, middle)
@@ -779,7 +779,7 @@ class Point:
         message = fault.message
         if fault.row is not None and self._lines is not None:
             row = self._lines.first + fault.row
-            message += f" in row {row + 1}{self._lines.place(row)}"
+            message += f" in row {row + 1}{self._lines.location(row)}"
         text = where(self._origin, fault.node)
         if text.get("span") is None:
             from gradcli.graph.printing import label

@@ -24,8 +24,8 @@ else:
             known = getattr(bases[0], "_fields", ())
             own = body.get("__annotations__", ())
             defaults = {field: body[field] for field in own if field in body}
-            for place, field in enumerate(own, len(known)):
-                body[field] = property(itemgetter(place))
+            for index, field in enumerate(own, len(known)):
+                body[field] = property(itemgetter(index))
             body["_fields"] = body["__match_args__"] = (*known, *own)
             body["_field_defaults"] = getattr(bases[0], "_field_defaults", {}) | defaults
             return super().__new__(cls, name, bases, {"__slots__": (), **body})

@@ -252,8 +252,8 @@ class Lines(Sheet):
         widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
         for row in listed:
             padded = [
-                cell.rjust(width) if place >= right else cell.ljust(width)
-                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+                cell.rjust(width) if index >= right else cell.ljust(width)
+                for index, (cell, width) in enumerate(zip(row, widths, strict=True))
             ]
             self.line("  ".join(padded).rstrip())
 

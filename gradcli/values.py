@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcli.errors import NameValueError, ShapeError, few, printable
+from gradcli.errors import NameValueError, ShapeError, listed, printable
 from gradcli.graph.literals import Numeral, exactly, is_single, number_text
 from gradcli.graph.shapes import sized
 from gradcli.language.names import suggestion
@@ -35,7 +35,7 @@ def names_to_nodes(graph: Graph, result: int, names: Sequence[str] | None = None
     for name in names:
         if name not in known:
             close = suggestion(name, known)
-            hint = f"did you mean '{close}'?" if close else f"its names are {few(list(known))}"
+            hint = f"did you mean '{close}'?" if close else f"its names are {listed(list(known))}"
             message = f"the formula has no name '{printable(name, 60)}'"
             raise NameValueError(message, hint=hint if known else None)
     return {name: known[name] for name in dict.fromkeys(names)}
@@ -71,13 +71,13 @@ def checked(
 
         hint = correction(missing[0]) or f"add {missing[0]}=…"
         if unused:
-            hint += f"; {few(unused)} {'is' if len(unused) == 1 else 'are'} given but not used"
+            hint += f"; {listed(unused)} {'is' if len(unused) == 1 else 'are'} given but not used"
         if origin is not None and origin.is_model:
             hint += "; columns of data come from --data FILE"
-        message = f"no value is given for {few(missing)}"
+        message = f"no value is given for {listed(missing)}"
         raise NameValueError(message, hint=hint, **where(origin, nodes[missing[0]]))
     if unused:
-        message = f"the formula does not use {few(unused)}"
+        message = f"the formula does not use {listed(unused)}"
         close = suggestion(unused[0], names)
         hint = f"did you mean '{close}'?" if close else f"remove {unused[0]}=…"
         raise NameValueError(message, hint=hint)

@@ -123,7 +123,7 @@ ADDITIONS = {
         r"(?s).*--twice +Twice\.",
     ),
     "what other programs call an option": Addition(
-        "MEANT['everything'] = 'trace'", "eval 1 --everything", r"(?s).*--trace"
+        "FOREIGN_OPTIONS['everything'] = 'trace'", "eval 1 --everything", r"(?s).*--trace"
     ),
     "a topic of `gradcli help`": Addition("_ORDER = ('arrays', *_ORDER)", "help arrays", r"(?s)# "),
 }

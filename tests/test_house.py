@@ -111,23 +111,23 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 
 LINES = {
-    "calculus": 1855,
-    "cli": 4998,
+    "calculus": 1862,
+    "cli": 4995,
     "cluster": 473,
     "data": 3839,
     "exact": 2106,
-    "graph": 5320,
-    "language": 3069,
+    "graph": 5319,
+    "language": 3057,
     "manual": 84,
     "minimize": 4708,
-    "pictures": 3770,
-    "plotting": 1160,
+    "pictures": 3764,
+    "plotting": 1159,
     "programs": 2542,
     "rows": 572,
     "solvers": 3853,
     "tables": 785,
     "uncertainty": 368,
-    "": 1875,
+    "": 1860,
 }
 """The most lines of code of each package, and of the modules beside them.
 

@@ -47,28 +47,28 @@ def partial(graph: Graph, node: int, position: int, slope: Slope) -> DerivedNode
 
 def _partial(graph: Graph, node: int, position: int, slope: Slope) -> DerivedNode | float:
     operation, arguments, bound = graph.rows[node]
-    place = position - bound.limits + 1
+    index = position - bound.limits + 1
     if operation is INTEGRAL:
-        if place <= 0:
+        if index <= 0:
             numbers = [arguments[position], *arguments[bound.limits :]]
             at_limit = _inlined(graph, bound, bound.roots[0], numbers)
             return at_limit if position else -at_limit
-        return _under_the_sign(graph, node, place, slope) + _at_switches(graph, node, place, slope)
+        return _under_the_sign(graph, node, index, slope) + _at_switches(graph, node, index, slope)
     if operation is ROOT:
-        return 0 if place <= 0 else _implicit(graph, node, place, slope)
-    if place <= 0:
+        return 0 if index <= 0 else _implicit(graph, node, index, slope)
+    if index <= 0:
         what = "sum" if operation is SUM_OVER else "product"
         limit = label(graph, arguments[position])
         message = f"a {what} has no derivative with respect to {limit}, which is a limit of it"
         raise FormulaError(message, hint="choose other names with --wrt")
-    return _under_the_sign(graph, node, place, slope)
+    return _under_the_sign(graph, node, index, slope)
 
 
-def _under_the_sign(graph: Graph, node: int, place: int, slope: Slope) -> DerivedNode:
+def _under_the_sign(graph: Graph, node: int, index: int, slope: Slope) -> DerivedNode:
     """Return the integral, sum or product of derivatives with respect to a number from outside."""
     operation, _, bound = graph.rows[node]
     body = bound.graph
-    leaf = bound.leaf(place)
+    leaf = bound.leaf(index)
     roots = [slope(body, root, leaf) for root in bound.roots]
     if operation is PRODUCT_OVER:
         roots = [*bound.roots, *roots]
@@ -85,11 +85,11 @@ def rebound(graph: Graph, node: int, body: Graph, roots: list[int]) -> int:
     return graph.add(operation, (*arguments[: bound.limits], *passed), made)
 
 
-def _implicit(graph: Graph, node: int, place: int, slope: Slope) -> DerivedNode:
+def _implicit(graph: Graph, node: int, index: int, slope: Slope) -> DerivedNode:
     """Return how a root moves: -F_c/F_x, at the root."""
     _, arguments, bound = graph.rows[node]
     numbers = [node, *arguments[bound.limits :]]
-    moved = _inlined(graph, bound, slope(bound.graph, bound.roots[1], bound.leaf(place)), numbers)
+    moved = _inlined(graph, bound, slope(bound.graph, bound.roots[1], bound.leaf(index)), numbers)
     rate = _inlined(graph, bound, bound.roots[2], numbers)
     return -moved / rate
 
@@ -159,7 +159,7 @@ def _product_rule(graph: Graph, node: int, directions: int, without: tuple[int, 
 # ---------------------------------------------------------------- conditions that switch
 
 
-def _at_switches(graph: Graph, node: int, place: int, slope: Slope) -> DerivedNode:
+def _at_switches(graph: Graph, node: int, index: int, slope: Slope) -> DerivedNode:
     """Return what an integral gains where a condition in it switches at a place that moves.
 
     Where f is a for g > 0 and b for g < 0, and g is linear in x, it is (a - b) g_c/abs(g_x) at
@@ -169,9 +169,9 @@ def _at_switches(graph: Graph, node: int, place: int, slope: Slope) -> DerivedNo
     body, outside = bound.graph, arguments[2:]
     zero = graph.constant(0)
     total = DerivedNode(graph, zero)
-    for (left, right), steps in _switches(bound, place).items():
+    for (left, right), steps in _switches(bound, index).items():
         gap = simplified(body, SUBTRACT, (left, right))
-        steep, moves = [slope(body, gap, bound.leaf(leaf)) for leaf in (0, place)]
+        steep, moves = [slope(body, gap, bound.leaf(leaf)) for leaf in (0, index)]
         if 0 in {body.number(steep), body.number(moves)}:
             continue
         if steep in body.depending_on([bound.leaf(0)], body.reachable([steep])):
@@ -221,7 +221,7 @@ def infinity(graph: Graph, node: int) -> float:
 
 
 def _switches(
-    bound: Bound, place: int
+    bound: Bound, index: int
 ) -> dict[tuple[int, int], list[tuple[int, tuple[float, float]]]]:
     """Return the conditions of a body that switch where a number from outside says.
 
@@ -230,7 +230,7 @@ def _switches(
     """
     body = bound.graph
     nodes = body.reachable(bound.roots[:1])
-    in_x, in_c = [body.depending_on([bound.leaf(leaf)], nodes) for leaf in (0, place)]
+    in_x, in_c = [body.depending_on([bound.leaf(leaf)], nodes) for leaf in (0, index)]
     found: dict[tuple[int, int], list[tuple[int, tuple[float, float]]]] = {}
     for node in nodes:
         operation, arguments, _ = body.rows[node]

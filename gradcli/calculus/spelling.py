@@ -147,14 +147,14 @@ class _Parts:
     def find(self, node: int, part: Part) -> int:
         """Return the part of a node, with all that it is made of."""
         waiting: list[tuple[tuple[int, Part], Steps]] = []
-        asked = (node, part)
+        request = (node, part)
         while True:
-            answer = self.made.get(asked)
+            answer = self.made.get(request)
             if answer is None:
-                waiting.append((asked, self._steps(*asked)))
+                waiting.append((request, self._steps(*request)))
             while waiting:
                 try:
-                    asked = waiting[-1][1].send(answer)  # type: ignore[arg-type]
+                    request = waiting[-1][1].send(answer)  # type: ignore[arg-type]
                     break
                 except StopIteration as end:
                     finished, _ = waiting.pop()
@@ -361,8 +361,8 @@ class _Parts:
 def _each(wanted: Iterable[tuple[int, Part]]) -> Generator[tuple[int, Part], int, list[int]]:
     """Return the nodes that are parts of nodes."""
     found = []
-    for asked in wanted:
-        found.append((yield asked))  # noqa: PERF401
+    for one in wanted:
+        found.append((yield one))  # noqa: PERF401
     return found
 
 
@@ -387,24 +387,24 @@ def _of_scatter(parts: _Parts, node: int, part: Part) -> Steps:
     _, (argument,), (key, shape) = parts.graph.rows[node]
     inside: list[int | range] = []
     where: list[int | range] = []
-    for held, asked in zip(normalised(key, shape), part, strict=True):
-        common = _common(held, asked)
+    for filled, wanted in zip(normalised(key, shape), part, strict=True):
+        common = _common(filled, wanted)
         if common is None:
             return parts.zero(shape_of(part))
-        inside += [] if isinstance(held, int) else [common[0]]
-        where += [] if isinstance(asked, int) else [common[1]]
+        inside += [] if isinstance(filled, int) else [common[0]]
+        where += [] if isinstance(wanted, int) else [common[1]]
     found = yield argument, tuple(inside)
     return parts.scattered(found, tuple(where), shape_of(part))
 
 
-def _common(held: int | range, asked: int | range) -> tuple[int | range, int | range] | None:
+def _common(filled: int | range, wanted: int | range) -> tuple[int | range, int | range] | None:
     """Return where both meet, as positions in each; None when they do not."""
-    first, second = [range(i, i + 1) if isinstance(i, int) else i for i in (held, asked)]
+    first, second = [range(i, i + 1) if isinstance(i, int) else i for i in (filled, wanted)]
     meets = [position for position, entry in enumerate(second) if entry in first]
     if not meets:
         return None
     start, stop = [first.index(second[position]) for position in (meets[0], meets[-1])]
-    if isinstance(held, int) or isinstance(asked, int):
+    if isinstance(filled, int) or isinstance(wanted, int):
         return start, meets[0]
     return _through(start, stop, len(meets)), _through(meets[0], meets[-1], len(meets))
 
@@ -649,8 +649,8 @@ def key_of(part: Part, shape: Shape) -> Key:
 
 def composed(outer: Part, inner: Part) -> Part:
     """Return the part of a part."""
-    asked = iter(inner)
-    return tuple([i if isinstance(i, int) else _taken(i, next(asked)) for i in outer])
+    remaining = iter(inner)
+    return tuple([i if isinstance(i, int) else _taken(i, next(remaining)) for i in outer])
 
 
 def _taken(entries: range, wanted: int | range) -> int | range:

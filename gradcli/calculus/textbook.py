@@ -51,15 +51,15 @@ def rule(graph: Graph, node: int, position: int) -> TextbookRule | None:
     shapes = [graph.shape(argument) for argument in arguments]
     shape, words = graph.shape(node), list[tuple[str, dict[str, Any]]]()
     if operation.payload == "axis" and payload is not None and len(shapes[0]) > 1:
-        shapes[0], words = (shapes[0][payload],), [("told axis", {"axis": payload})]
+        shapes[0], words = (shapes[0][payload],), [("vjp axis", {"axis": payload})]
         shape = () if len(shape) < len(graph.shape(arguments[0])) else shapes[0]
     own = Graph()
     value, slope = [_leaf(own, name, shape) for name in ("f", "g")]
     leaves = [
-        _leaf(own, str(place), one)
+        _leaf(own, str(index), one)
         if (number := graph.number(argument)) is None or one
         else _Node(own, own.constant(number))
-        for place, (argument, one) in enumerate(zip(arguments, shapes, strict=True))
+        for index, (argument, one) in enumerate(zip(arguments, shapes, strict=True))
     ]
     axis = None if operation.payload == "axis" and len(shapes[0]) == 1 else payload
     found = structural.textbook(operation, position, slope, value, tuple(leaves), axis)
@@ -67,7 +67,7 @@ def rule(graph: Graph, node: int, position: int) -> TextbookRule | None:
     if not isinstance(formula, Node):
         return None
     if not behind and len(formula.shape) > len(shapes[position]):
-        behind = ["told repeated"]
+        behind = ["vjp repeated"]
     if behind:
         words.insert(0, (behind[0], dict(*behind[1:])))
     return TextbookRule(

@@ -41,15 +41,15 @@ def run(words: list[str]) -> int:
             return int(repl.run(unknown, signalled.clear))
         from gradcli.cli.commands import plain
 
-        asked: Invocation | int | None = plain(words)
-        if asked is None:
+        invocation: Invocation | int | None = plain(words)
+        if invocation is None:
             from gradcli.cli.typer_program import request
 
-            asked = request(words)
-        if isinstance(asked, int):
-            return int(asked)
-        json = "json" in asked.given  # the word may have been the value of another option
-        return int(asked.run())
+            invocation = request(words)
+        if isinstance(invocation, int):
+            return int(invocation)
+        json = "json" in invocation.given  # the word may have been the value of another option
+        return int(invocation.run())
     except GradcliError as problem:
         _say(problem, json=json)
         return int(problem.exit_code)

@@ -232,11 +232,11 @@ def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
         raise UsageError(message, hint="for example: gradcli eval 'x^2 + 1' x=3")
     first, *rest = words
     try:
-        given = bindings(rest)
+        pairs = bindings(rest)
     except (FormulaError, NameValueError) as error:
-        from gradcli.cli.operands import meant
+        from gradcli.cli.operands import operand_hint
 
-        error.hint = meant(first, rest) or error.hint
+        error.hint = operand_hint(first, rest) or error.hint
         raise
     if first.startswith("@"):
         from gradcli.data.files import read_text
@@ -244,8 +244,8 @@ def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
         if first == "@":
             message = "no name of a file stands behind @"
             raise UsageError(message, hint="for example: gradcli eval @formula.txt")
-        return read_text(first[1:], 4 * SOURCE_CHARACTERS).removeprefix(BYTE_ORDER_MARK), given
-    return first, given
+        return read_text(first[1:], 4 * SOURCE_CHARACTERS).removeprefix(BYTE_ORDER_MARK), pairs
+    return first, pairs
 
 
 def formula(source: str, shapes: Mapping[str, Any], where: str = "") -> Formula:
@@ -281,14 +281,14 @@ def explained(
 
 
 def shapes_of(
-    given: Sequence[Binding], parameters: Mapping[str, Any] | None = None
+    pairs: Sequence[Binding], parameters: Mapping[str, Any] | None = None
 ) -> dict[str, Shape]:
     """Return the shapes that stand in place of values; raise NameValueError when some are values.
 
     There are none when all names have values.
     """
-    shapes = {binding.name: shape for binding in given if (shape := binding.shape) is not None}
-    values = [binding.name for binding in given if binding.name not in shapes]
+    shapes = {binding.name: shape for binding in pairs if (shape := binding.shape) is not None}
+    values = [binding.name for binding in pairs if binding.name not in shapes]
     if shapes and (values or parameters):
         name = next(iter(shapes))
         other = values[0] if values else next(iter(parameters or ()))
@@ -351,10 +351,10 @@ def without_errors(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[s
     return split(values)
 
 
-def values(given: Sequence[Binding], seed: int) -> dict[str, Any]:
+def values(pairs: Sequence[Binding], seed: int) -> dict[str, Any]:
     """Return what each NAME=VALUE word stands for: a number, an array or a Range."""
     draw = Draws(seed)
-    return {binding.name: value(binding, draw) for binding in given}
+    return {binding.name: value(binding, draw) for binding in pairs}
 
 
 class Draws:

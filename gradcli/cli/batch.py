@@ -18,7 +18,7 @@ from gradcli.errors import (
     GradcliError,
     NameValueError,
     UsageError,
-    few,
+    listed,
 )
 from gradcli.language.names import names_in
 from gradcli.language.scanner import END, SCANNER
@@ -156,7 +156,7 @@ class Formulas:
             raise FormulaError(message, hint="write one a line, for example 'x^2 + 1'")
         unused = [name for name in self._values if name not in self._used]
         if unused:
-            message = f"no line uses {few(unused)}"
+            message = f"no line uses {listed(unused)}"
             raise NameValueError(message, hint=f"remove {unused[0]}=…")
 
 

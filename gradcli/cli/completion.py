@@ -30,8 +30,8 @@ def words(ctx: Any, incomplete: str) -> list[str]:
     typed = ctx.params.get("words")
     if not typed:
         return within(incomplete, data_columns(ctx, ""))
-    given = {word.partition("=")[0] for word in typed[1:]}
-    return [f"{name}=" for name in formula_names(ctx, incomplete) if name not in given]
+    named = {word.partition("=")[0] for word in typed[1:]}
+    return [f"{name}=" for name in formula_names(ctx, incomplete) if name not in named]
 
 
 def formula_names(ctx: Any, incomplete: str) -> list[str]:

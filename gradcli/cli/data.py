@@ -12,7 +12,7 @@ from gradcli.cli import arguments
 from gradcli.cli.arguments import Problem, curve
 from gradcli.cli.options import MEMORY_OF_MANY, Beside, Data, Sharing
 from gradcli.cli.output import note
-from gradcli.errors import FileError, ShapeError, UsageError, few, printable
+from gradcli.errors import FileError, ShapeError, UsageError, listed, printable
 from gradcli.graph.shapes import ROWS
 from gradcli.language.names import is_free, names_in
 
@@ -263,7 +263,7 @@ def say_classes(source: Source, names: Collection[str], where: str = "") -> None
     for name, texts in source.classes.items():
         if name in names:
             shown = [f"{printable(text, 30)} = {number}" for number, text in enumerate(texts)]
-            note(f"{where}{name}: {few(shown)}")
+            note(f"{where}{name}: {listed(shown)}")
 
 
 # ---------------------------------------------------------------- files that are written

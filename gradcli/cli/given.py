@@ -16,14 +16,14 @@ from gradcli.errors import (
     NameValueError,
     ShapeError,
     UsageError,
-    few,
+    listed,
 )
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings
 from gradcli.language.bindings import limits as limits_of
 from gradcli.language.names import is_name, names_in
 from gradcli.language.parser import finding
-from gradcli.minimize.task import Asked
+from gradcli.minimize.task import Request
 from gradcli.options import spelled
 from gradcli.records import NamedTuple
 from gradcli.values import shape_of
@@ -66,7 +66,7 @@ class Given(NamedTuple):
     """The models of --also, over the same rows."""
 
     @property
-    def asked(self) -> Asked:
+    def request(self) -> Request:
         """What is to be minimised."""
         start, formula = self.start, self.formula
         data: Any = {}
@@ -74,7 +74,7 @@ class Given(NamedTuple):
             from gradcli.rows.columns import values_of
 
             data = values_of(self.rows)
-        return Asked(formula, formula.origin, start.values, start.fixed, data, self.settings)
+        return Request(formula, formula.origin, start.values, start.fixed, data, self.settings)
 
     def about(self) -> str:
         """Return who computes the rows, to follow what a step is; nothing where that is plain."""
@@ -116,7 +116,7 @@ def _over(
         bounds=start.bounds, columns=columns, looks=looks and bool(start.values)
     )
     if source is not None:
-        settings = settings.replaced(place=source.place)
+        settings = settings.replaced(location=source.location)
     if share is not None:
         rows = share.bound(rows, formula, start, settings)
     return Given(formula, start, settings, rows, source)
@@ -220,7 +220,7 @@ def _without_start(formula: Formula, start: Start, columns: Sequence[str]) -> St
 
     values = unstarted(formula, formula.origin, start.fixed, columns)
     if values:
-        names = few(list(values))
+        names = listed(list(values))
         note(f"no start is given: {names} start{'s' * (len(values) == 1)} at 1")
     return start._replace(values=values)
 
@@ -304,8 +304,8 @@ def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> 
             raise
         other = [used for used in formula.free_names if used not in parameters]
         if other:
-            message = f"--report {name} uses {few(other)}, which is no parameter"
-            raise UsageError(message, hint=f"the parameters are {few(list(parameters))}")
+            message = f"--report {name} uses {listed(other)}, which is no parameter"
+            raise UsageError(message, hint=f"the parameters are {listed(list(parameters))}")
         if formula.shape:
             message = f"--report {name} is an array, and a quantity is a number"
             raise UsageError(message, hint="take one entry, or the sum")

@@ -138,9 +138,9 @@ def _check_together(options: Grad) -> None:
 
 def _needs_no_values(problem: Problem, options: Grad) -> None:
     known = problem.known
-    asked = ["a standard error"] if known is not None and known.is_asked else []
+    options_of_errors = ["a standard error"] if known is not None and known.is_asked else []
     given = [field for field in options.given(*NUMERIC) if field != "hessian"]
-    for option in [*map(spelled, given), *asked]:
+    for option in [*map(spelled, given), *options_of_errors]:
         raise problem.needs_values(option)
 
 

@@ -147,7 +147,7 @@ def _run(
         if stride is not None and table is None and not output.json:
             observers.append(steps.Rows(names, output, stride))
         found = minimize(
-            **given.asked._asdict(),
+            **given.request._asdict(),
             observers=[each for each in observers if each is not None],
             resumed=resumed,
             predicts=options.predictions is not None or bool(given.also),

@@ -12,7 +12,7 @@ from gradcli.language.names import is_free, is_name, names_in, suggestion
 from gradcli.language.notations import FOREIGN
 from gradcli.language.parser import finding
 from gradcli.language.repairs import LONGEST_SHOWN
-from gradcli.options import MEANT, named
+from gradcli.options import FOREIGN_OPTIONS, named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +29,7 @@ WORDS = {*FOREIGN, "at", "where", "and", "set"}
 """What other languages write before values."""
 
 
-def meant(formula: str, words: Sequence[str]) -> str | None:
+def operand_hint(formula: str, words: Sequence[str]) -> str | None:
     """Return what to say about the first word behind a formula that is not NAME=VALUE."""
     place, word = next(((i, w) for i, w in enumerate(words) if not _is_pair(w)), (0, ""))
     if _FUNCTION.fullmatch(word):
@@ -97,15 +97,15 @@ adam: beta1 beta2
 """Options of other programs that are settings of a method, and of which."""
 
 
-def command_meant(typed: str, commands: Collection[str]) -> str | None:
+def command_hint(typed: str, commands: Collection[str]) -> str | None:
     """Return what to say about a command that is none of ours; None for nothing."""
-    meant = _COMMANDS.get(typed.lower()) or suggestion(typed, commands)
-    if meant is None:
+    suggested = _COMMANDS.get(typed.lower()) or suggestion(typed, commands)
+    if suggested is None:
         return None
-    return f"did you mean '{meant}'?" if meant in commands else f"for example: {meant}"
+    return f"did you mean '{suggested}'?" if suggested in commands else f"for example: {suggested}"
 
 
-def option_meant(
+def option_hint(
     typed: str, known: Sequence[str], others: Mapping[str, type[Options]]
 ) -> str | None:
     """Return what to say about an option that a command does not have.
@@ -115,11 +115,11 @@ def option_meant(
     name = typed.removeprefix("--").replace("-", "_").lower()
     if name in _SETTINGS:
         return f"it is a setting: --method '{_SETTINGS[name]}({name}=…)'"
-    meant = "--" + MEANT.get(name, name).replace("_", "-")
+    suggested = "--" + FOREIGN_OPTIONS.get(name, name).replace("_", "-")
     close = suggestion(typed, [flag for flag in known if flag.startswith("--")])
-    if meant in known or close is not None:
-        return f"did you mean {meant if meant in known else close}?"
+    if suggested in known or close is not None:
+        return f"did you mean {suggested if suggested in known else close}?"
     for command, options in others.items():
-        if any(meant in record.flags for record in options.records().values()):
-            return f"{meant} is an option of gradcli {command}"
+        if any(suggested in record.flags for record in options.records().values()):
+            return f"{suggested} is an option of gradcli {command}"
     return None

@@ -298,15 +298,15 @@ def _chart(
     from gradcli.minimize.task import task
     from gradcli.plotting.descent import chart, has_way
 
-    asked, settings = given.asked, given.settings
-    is_held = isinstance(asked.data, dict)
+    request, settings = given.request, given.settings
+    is_held = isinstance(request.data, dict)
     objective, numbers = None, 1
     if has_way(found) and is_held:
-        objective = task(*asked).objective
-        numbers = max([array.size for array in asked.data.values()], default=1)
+        objective = task(*request).objective
+        numbers = max([array.size for array in request.data.values()], default=1)
     sigma = None
     if settings.sigma is not None and given.rows is not None:
-        sigma = (asked.data if is_held else asked.data.hold().held)[settings.sigma]
+        sigma = (request.data if is_held else request.data.hold().held)[settings.sigma]
     bounds, confidence = given.start.bounds, settings.confidence
     return chart(found, iterates, objective, bounds, numbers, sigma, confidence, overlays, others)
 
@@ -334,7 +334,7 @@ class Lesson(Thinned):
         from gradcli.pictures.lesson.page import descent
         from gradcli.plotting.replay import Run, learned, replay
 
-        formula, start, data = given.formula, given.start, given.asked.data
+        formula, start, data = given.formula, given.start, given.request.data
         columns = data if isinstance(data, dict) else None
         run = Run(formula, start.values, start.fixed, columns, given.settings)
         if self._epochs:

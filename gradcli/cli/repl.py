@@ -228,9 +228,9 @@ class Session:
         ]
         if word == "plot":
             others = others if "--plot" in others else [*others, "--plot", "-"]
-        asked = request(["eval" if word == "plot" else word, source, *given, *others])
+        invocation = request(["eval" if word == "plot" else word, source, *given, *others])
         self.formula = formula
-        _run(asked)
+        _run(invocation)
 
     def _vars(self, _: str) -> None:
         for line in self.lines():
@@ -317,13 +317,13 @@ def _help(topic: str) -> None:
     _run(request(["help", *topic.split()]))
 
 
-def _run(asked: Invocation | int) -> None:
+def _run(invocation: Invocation | int) -> None:
     """Run what was asked for; a number is the exit code of what has been done."""
-    if not isinstance(asked, int):
+    if not isinstance(invocation, int):
         try:
-            asked.run()
+            invocation.run()
         except GradcliError as problem:
-            if "json" not in asked.given:
+            if "json" not in invocation.given:
                 raise
             error(problem, json=True)
 

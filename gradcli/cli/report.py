@@ -104,7 +104,7 @@ def say(found: Minimum, output: Output, which: str = "") -> None:
             times = found.minima[0].times
             reached = f"the {found.extreme} was reached from {times} of {found.starts} starts"
             note(f"{which}{found.ends}; {reached}")
-        for sentence in found.told_constraints():
+        for sentence in found.constraint_sentences():
             note(sentence)
     for warning in found.warnings:
         note(f"warning: {which}{warning}")
@@ -175,7 +175,7 @@ class Comparison:
     def __init__(self, given: Given, stop: Observer) -> None:
         from gradcli.minimize.comparing import Model, check
 
-        self._models = [Model(*each.asked) for each in (given, *given.also)]
+        self._models = [Model(*each.request) for each in (given, *given.also)]
         self._stop = stop
         self._warnings: list[str] = []
         self.fits: list[Minimum] = []

@@ -51,15 +51,15 @@ class Stream:
     def __init__(self, columns: Sequence[Column], output: Output) -> None:
         self._columns = columns
         self._output = output
-        self._has_begun = False
+        self._has_started = False
 
     def row(self, item: Any) -> None:
         """Print a row."""
         output = self._output
         rows = [cells(self._columns, item, output)]
-        if not self._has_begun:  # only now: an error at the start prints nothing
+        if not self._has_started:  # only now: an error at the start prints nothing
             rows.insert(0, headings(self._columns, output.form))
-            self._has_begun = True
+            self._has_started = True
         for row in rows:
             if output.pretty:
                 output.stream("  ".join(cell.rjust(WIDTH) for cell in row))

@@ -276,7 +276,7 @@ def completions(words: list[str], unfinished: str) -> list[str]:
 
 def _usage_error(problem: TyperException) -> UsageError:
     """Return Typer's complaint as ours: one sentence and a repair."""
-    from gradcli.cli.operands import command_meant, option_meant
+    from gradcli.cli.operands import command_hint, option_hint
     from gradcli.language.names import is_name
     from gradcli.language.parser import finding
 
@@ -289,7 +289,7 @@ def _usage_error(problem: TyperException) -> UsageError:
         known = [name for p in context.command.get_params(context) for name in p.opts]
         all_options = {name: command.options for name, command in COMMANDS.items()}
         message = f"{path} has no option {printable(str(option), 60)}"
-        return UsageError(message, hint=option_meant(str(option), known, all_options) or hint)
+        return UsageError(message, hint=option_hint(str(option), known, all_options) or hint)
     sentence = problem.format_message().rstrip(".")
     found = re.match(r"No such command '(.*?)'(?:\.|$)", sentence, re.DOTALL)
     if found:
@@ -297,5 +297,5 @@ def _usage_error(problem: TyperException) -> UsageError:
         others = f"the commands are {', '.join(COMMANDS)}"
         if not is_name(found[1]) and finding(found[1]) is None and len(found[1]) <= 60:
             others = f"for its value: gradcli eval {shlex.quote(found[1])}"
-        return UsageError(message, hint=command_meant(found[1], COMMANDS) or others)
+        return UsageError(message, hint=command_hint(found[1], COMMANDS) or others)
     return UsageError(sentence[:1].lower() + sentence[1:], hint=hint)

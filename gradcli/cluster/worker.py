@@ -162,7 +162,7 @@ async def learn(
     if recipe is not None:
         rows: Any = Counted(known.entries, sum(cut.counts))
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(_thread, recipe.prepared, rows, known.source.place)
+        found = await loop.run_in_executor(_thread, recipe.prepared, rows, known.source.location)
     known.prepared[number] = found
 
 

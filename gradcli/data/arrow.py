@@ -66,15 +66,15 @@ class ArrowReader(Reader):
         with self._file() as file:
             for name in names:
                 self._check_type(file.schema.field(name), codes.get(name))
-            places = range(len(file.lengths)) if part is None else [part.start]
-            batches = file.batches(at_once, list(names), places)
+            indices = range(len(file.lengths)) if part is None else [part.start]
+            batches = file.batches(at_once, list(names), indices)
             while (batch := self._next(batches)) is not None:
                 block = {}
                 for name in names:
-                    place = batch.schema.get_field_index(name)
-                    if place < 0:
+                    index = batch.schema.get_field_index(name)
+                    if index < 0:
                         raise FileError(f"{self._where}: pyarrow does not give {quoted(name)}")
-                    column = batch.column(place)
+                    column = batch.column(index)
                     block[name] = self._array(column, name, row, codes.get(name))
                 yield block
                 row += batch.num_rows
@@ -95,9 +95,9 @@ class ArrowReader(Reader):
     def _opened(self, stored: IO[bytes]) -> _Opened:
         file = _pyarrow("pyarrow.ipc").open_file(stored)
 
-        def batches(at_once: int, names: list[str], places: Sequence[int]) -> Iterator[Any]:
-            for place in places:
-                batch = file.get_batch(place).select(names)
+        def batches(at_once: int, names: list[str], indices: Sequence[int]) -> Iterator[Any]:
+            for index in indices:
+                batch = file.get_batch(index).select(names)
                 for start in range(0, batch.num_rows, at_once):
                     yield batch.slice(start, at_once)
 
@@ -186,8 +186,8 @@ class ParquetReader(ArrowReader):
             stored, page_checksum_verification=True, memory_map=False, pre_buffer=False
         )
 
-        def batches(at_once: int, names: list[str], places: Sequence[int]) -> Iterator[Any]:
-            return iter(file.iter_batches(at_once, list(places), names, use_threads=False))
+        def batches(at_once: int, names: list[str], indices: Sequence[int]) -> Iterator[Any]:
+            return iter(file.iter_batches(at_once, list(indices), names, use_threads=False))
 
         groups = range(file.metadata.num_row_groups)
         lengths = [file.metadata.row_group(i).num_rows for i in groups]

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from gradcli.errors import FileError, few, printable
+from gradcli.errors import FileError, listed, printable
 from gradcli.limits import out_of_range
 from gradcli.records import NamedTuple
 
@@ -212,7 +212,7 @@ class Codes(dict[str, int]):
 
     def __missing__(self, text: str) -> int:
         if not self.growing:
-            raise CellError("is not one of the classes", f"classes: {few(self)}")
+            raise CellError("is not one of the classes", f"classes: {listed(self)}")
         if len(self) >= MOST_CLASSES:
             name = printable(self.column, 40)
             message = f"column '{name}' holds more than {MOST_CLASSES} different texts"

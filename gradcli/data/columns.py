@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.data.input import shown
-from gradcli.errors import FileError, NameValueError, few, printable
+from gradcli.errors import FileError, NameValueError, listed, printable
 from gradcli.language.names import is_name, suggestion
 from gradcli.records import NamedTuple
 
@@ -105,7 +105,7 @@ def unknown_column(path: str, name: str, known: Sequence[str]) -> FileError:
     message = f"{shown(path)}: there is no column {quoted(name)}"
     if closest is not None:
         message += f"; did you mean {quoted(closest)}?"
-    return FileError(message, hint=f"columns: {few(known)}")
+    return FileError(message, hint=f"columns: {listed(known)}")
 
 
 def ambiguous_column(path: str, name: str, headings: Sequence[str]) -> FileError:
@@ -188,11 +188,11 @@ def checked(array: Array, where: str, first_row: int, *, drop_missing: bool) -> 
         return array
     index = np.argwhere(wrong)[0]
     value = float(array[tuple(index)])
-    place = f"row {first_row + int(index[0])}"
+    location = f"row {first_row + int(index[0])}"
     if len(index) > 1:
-        place += f", entry {', '.join(str(int(i) + 1) for i in index[1:])}"
+        location += f", entry {', '.join(str(int(i) + 1) for i in index[1:])}"
     hint = DROP_HINT if np.isnan(value) else None
-    raise FileError(f"{where}, {place}: {value} is not a finite number", hint=hint)
+    raise FileError(f"{where}, {location}: {value} is not a finite number", hint=hint)
 
 
 def width(entries: Mapping[str, Shape]) -> int:

@@ -154,8 +154,8 @@ def _loaded(content: bytes, where: str) -> Any:
     except ValueError as error:
         reason = getattr(error, "msg", "it is not UTF-8")
         at = getattr(error, "lineno", None)
-        place = f" at line {at}, column {getattr(error, 'colno', 0)}" if at else ""
-        raise FileError(f"{where}: this is not JSON: {reason.lower()}{place}") from None
+        location = f" at line {at}, column {getattr(error, 'colno', 0)}" if at else ""
+        raise FileError(f"{where}: this is not JSON: {reason.lower()}{location}") from None
 
 
 def _of_lists(document: dict[str, Any], where: str) -> Iterator[Sequence[str]]:

@@ -27,7 +27,7 @@ from gradcli.data.columns import DROP_HINT, Part, Reader, no_rows, quoted
 from gradcli.data.head import cells_of, head_of, repair
 from gradcli.data.input import PIECE, Input, Section
 from gradcli.data.text import LineFilter, line_blocks, line_feeds, records
-from gradcli.errors import FileError, few, printable
+from gradcli.errors import FileError, listed, printable
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ BLANKS = rb"  +"
 
 
 class Wanted(NamedTuple):
-    """The columns to convert, as places in a row, and the texts of those that are no numbers."""
+    """The columns to convert, as positions in a row, and the texts of those that are no numbers."""
 
-    places: list[int]
+    positions: list[int]
     codes: list[Codes | Dates | None]
 
 
@@ -204,14 +204,14 @@ class TextReader(Reader):
         """Raise FileError for a heading that several columns have."""
         if self._names.count(name) > 1:
             first = self._names.index(name)
-            place = self._names.index(name, first + 1) + 1
+            column = self._names.index(name, first + 1) + 1
             line = self._head.line or 1
             headings = [
                 f"{each}_{i}" if each == name and i > first else each
                 for i, each in enumerate(self._names)
             ]
             raise FileError(
-                f"{self._where}: {self._unit} {line}, column {place}: a second column "
+                f"{self._where}: {self._unit} {line}, column {column}: a second column "
                 f"{quoted(name)}",
                 hint=f"--skip-lines {line} --header {','.join(headings)}"
                 if len(headings) < 10
@@ -248,7 +248,7 @@ class TextReader(Reader):
             text, others = text.translate(FORTRAN), b""
         columns = None
         if not others:
-            columns = decimals.columns(text, separator, width, wanted.places)
+            columns = decimals.columns(text, separator, width, wanted.positions)
         if columns is None:
             rows = line_feeds(text)
             outline = text.translate(None, _all_but(separator + b"\n"))
@@ -257,14 +257,14 @@ class TextReader(Reader):
             if others:
                 columns = self._mixed(text, separator, width, wanted)
             else:
-                columns = _all_plain(text, rows, self._head.separator, wanted.places)
+                columns = _all_plain(text, rows, self._head.separator, wanted.positions)
         return None if columns is None else self._without_missing(columns, wanted)
 
     def _without_missing(self, columns: list[Array], wanted: Wanted) -> list[Array] | None:
         """Return the columns with nan for numbers that mean a missing value; None for a fault."""
-        for place, code in zip(wanted.places, wanted.codes, strict=True):
+        for position, code in zip(wanted.positions, wanted.codes, strict=True):
             if code is None:
-                self._percentages.setdefault(place, False)
+                self._percentages.setdefault(position, False)
         if not self._notation.missing_numbers:
             return columns
         found = []
@@ -280,7 +280,7 @@ class TextReader(Reader):
     def _by_cells(self, lines: Lines, wanted: Wanted) -> list[Array]:
         """Return the columns, cell by cell. Raises FileError for the first that is wrong."""
         width = len(self._names)
-        columns: list[list[float]] = [[] for _ in wanted.places]
+        columns: list[list[float]] = [[] for _ in wanted.positions]
         separator = self._head.separator
         for line_number, _, line in records(lines):
             if not line.strip(self._dialect.blanks):
@@ -295,8 +295,8 @@ class TextReader(Reader):
                 cells.pop()
             if len(cells) != width:
                 raise self._wrong_count(line_number, len(cells), line)
-            for column, place, code in zip(columns, wanted.places, wanted.codes, strict=True):
-                column.append(self._value(line_number, place, cells, code))
+            for column, position, code in zip(columns, wanted.positions, wanted.codes, strict=True):
+                column.append(self._value(line_number, position, cells, code))
         return [np.array(column, dtype=np.float64) for column in columns]
 
     def _wrong_count(self, line_number: int, count: int, line: str) -> FileError:
@@ -306,7 +306,7 @@ class TextReader(Reader):
         if hint is None:
             hint = f"--skip {line_number} leaves that line out"
             if len(self._names) < 10:
-                hint += f"; columns: {few(self._names, 10)}; the line is {quoted(line)}"
+                hint += f"; columns: {listed(self._names, 10)}; the line is {quoted(line)}"
         named = "--header" if self._head.line is None else f"{self._unit} {self._head.line}"
         message = (
             f"{self._where}: {self._unit} {line_number} has {cells}, but {named} names {columns}"
@@ -323,11 +323,11 @@ class TextReader(Reader):
         return self.repair
 
     def _value(
-        self, line_number: int, place: int, cells: list[str], code: Codes | Dates | None
+        self, line_number: int, position: int, cells: list[str], code: Codes | Dates | None
     ) -> float:
         """Return the number of a cell, or of its text. Raises FileError."""
-        cell, name = cells[place], printable(self._names[place], 40)
-        where = f"{self._where}: {self._unit} {line_number}, column {place + 1} ({name})"
+        cell, name = cells[position], printable(self._names[position], 40)
+        where = f"{self._where}: {self._unit} {line_number}, column {position + 1} ({name})"
         if self._notation.is_missing(cell):
             if self._drop_missing:
                 return np.nan
@@ -336,16 +336,16 @@ class TextReader(Reader):
         try:
             if code is None:
                 value = self._notation.number(cell)
-                self._check_percentage(line_number, place, percentage=is_percentage(cell))
+                self._check_percentage(line_number, position, percentage=is_percentage(cell))
                 return value
             return code[cell.strip(" \t")]
         except CellError as error:
-            hint = error.hint or self._repair(line_number, place, cells, code)
+            hint = error.hint or self._repair(line_number, position, cells, code)
             raise FileError(f"{where}: {quoted(cell)} {error.reason}", hint=hint) from None
 
-    def _check_percentage(self, line_number: int, place: int, *, percentage: bool) -> None:
+    def _check_percentage(self, line_number: int, position: int, *, percentage: bool) -> None:
         """Raise CellError where a column holds percentages and other numbers."""
-        if self._percentages.setdefault(place, percentage) != percentage:
+        if self._percentages.setdefault(position, percentage) != percentage:
             kinds = "numbers and percentages" if percentage else "percentages and numbers"
             raise CellError(f"mixes {kinds} in one column", self._left_out(line_number))
 
@@ -353,10 +353,10 @@ class TextReader(Reader):
         return f"--skip {line_number} leaves that line out"
 
     def _repair(
-        self, line_number: int, place: int, cells: list[str], code: Codes | Dates | None
+        self, line_number: int, position: int, cells: list[str], code: Codes | Dates | None
     ) -> str | None:
         """Return the option that repairs a cell which is no number."""
-        cell, name = cells[place].strip(" \t"), self._names[place]
+        cell, name = cells[position].strip(" \t"), self._names[position]
         before = self._before_numbers(line_number)
         if before is not None:
             return before
@@ -375,8 +375,8 @@ class TextReader(Reader):
         cells = text.replace(b"\n", separator).split(separator)
         cells.pop()
         columns = []
-        for place, code in zip(wanted.places, wanted.codes, strict=True):
-            column = cells[place::width]
+        for position, code in zip(wanted.positions, wanted.codes, strict=True):
+            column = cells[position::width]
             array = _numbers(column) if code is None else self._texts(column, code)
             if array is None:
                 return None
@@ -404,14 +404,14 @@ def _single_blanks(text: bytes) -> bytes:
     return text.removeprefix(b" ")
 
 
-def _all_plain(text: bytes, rows: int, separator: str, places: list[int]) -> list[Array] | None:
+def _all_plain(text: bytes, rows: int, separator: str, positions: list[int]) -> list[Array] | None:
     """Return the columns of a table of nothing but numbers, or None if one is not right."""
     try:
         table = np.loadtxt(
             io.StringIO(text.decode("ascii")),
             delimiter=separator,
             comments=None,
-            usecols=places,
+            usecols=positions,
             ndmin=2,
         )
     except ValueError:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gradcli.data.columns import Array
 
     Words = NDArray[np.uint64]
-    Places = NDArray[np.intp]
+    Offsets = NDArray[np.intp]
 
 MOST_DIGITS = 19
 """Any whole number of so many digits is below 2^64."""
@@ -56,7 +56,7 @@ KEEP = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * count) - 1) for count in range(9)
 ZEROS, OVER_NINE, HIGH = np.array([0x30, 0x76, 0x80], np.uint64) * np.uint64(0x0101010101010101)
 
 
-def columns(text: bytes, separator: bytes, width: int, places: list[int]) -> list[Array] | None:
+def columns(text: bytes, separator: bytes, width: int, positions: list[int]) -> list[Array] | None:
     """Return columns of a table of numbers, or None when another reader should look at it.
 
     `text` holds digits, signs, points, e, blanks, the separator and LF, which ends each line.
@@ -91,16 +91,16 @@ def columns(text: bytes, separator: bytes, width: int, places: list[int]) -> lis
 
     cells = (starts, points, ends)
     if exponents:
-        mantissas = [at[::2].reshape(-1, width).T[places].ravel() for at in cells]
-        powers = [at[1::2].reshape(-1, width).T[places].ravel() for at in cells]
+        mantissas = [at[::2].reshape(-1, width).T[positions].ravel() for at in cells]
+        powers = [at[1::2].reshape(-1, width).T[positions].ravel() for at in cells]
         values = _with_exponents(characters, *mantissas, *powers)
-        return None if values is None else list(values.reshape(len(places), -1))
-    if places == list(range(width)):
+        return None if values is None else list(values.reshape(len(positions), -1))
+    if positions == list(range(width)):
         values = _values(characters, *cells)
         return None if values is None else list(values.reshape(-1, width).T)
-    chosen = [at.reshape(-1, width).T[places].ravel() for at in cells]
+    chosen = [at.reshape(-1, width).T[positions].ravel() for at in cells]
     values = _values(characters, *chosen)
-    return None if values is None else list(values.reshape(len(places), -1))
+    return None if values is None else list(values.reshape(len(positions), -1))
 
 
 def _alternate(marks: NDArray[np.bool_]) -> bool:
@@ -108,7 +108,7 @@ def _alternate(marks: NDArray[np.bool_]) -> bool:
     return len(marks) % 2 == 0 and bool(marks[::2].all()) and not marks[1::2].any()
 
 
-def _is_table(characters: NDArray[np.uint8], ends: Places, width: int) -> bool:
+def _is_table(characters: NDArray[np.uint8], ends: Offsets, width: int) -> bool:
     """Whether each line has `width` cells."""
     if len(ends) % width:
         return False
@@ -117,7 +117,7 @@ def _is_table(characters: NDArray[np.uint8], ends: Places, width: int) -> bool:
 
 
 def _values(
-    characters: NDArray[np.uint8], starts: Places, points: Places, ends: Places
+    characters: NDArray[np.uint8], starts: Offsets, points: Offsets, ends: Offsets
 ) -> Array | None:
     whole, after, negative, irregular = _parts(characters, starts, points, ends)
     if whole.max() < 2**53:
@@ -137,12 +137,12 @@ def _values(
 
 def _with_exponents(
     characters: NDArray[np.uint8],
-    starts: Places,
-    points: Places,
-    ends: Places,
-    powers_start: Places,
-    powers_point: Places,
-    powers_end: Places,
+    starts: Offsets,
+    points: Offsets,
+    ends: Offsets,
+    powers_start: Offsets,
+    powers_point: Offsets,
+    powers_end: Offsets,
 ) -> Array | None:
     """Return mantissas times powers of ten; exact factors, rounded once, or read by float()."""
     whole, after, negative, irregular = _parts(characters, starts, points, ends)
@@ -163,8 +163,8 @@ def _with_exponents(
 
 
 def _parts(
-    characters: NDArray[np.uint8], starts: Places, points: Places, ends: Places
-) -> tuple[Words, Places, NDArray[np.bool_], NDArray[np.bool_]]:
+    characters: NDArray[np.uint8], starts: Offsets, points: Offsets, ends: Offsets
+) -> tuple[Words, Offsets, NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the digits as whole numbers, how many stand after the point, which are negative.
 
     The last tells which are no plain decimals, so that float() has to read them.
@@ -187,7 +187,7 @@ def _parts(
     return whole, after, negative, irregular
 
 
-def _digits(words: Words, ends: Places, counts: Places) -> tuple[Words, NDArray[np.bool_]]:
+def _digits(words: Words, ends: Offsets, counts: Offsets) -> tuple[Words, NDArray[np.bool_]]:
     """Return the whole numbers of `counts` digits before `ends`, and which are none."""
     numbers, wrong = _eight(words, ends, counts)
     most = int(counts.max())
@@ -201,7 +201,7 @@ def _digits(words: Words, ends: Places, counts: Places) -> tuple[Words, NDArray[
     return numbers, wrong
 
 
-def _eight(words: Words, ends: Places, counts: Places) -> tuple[Words, NDArray[np.bool_]]:
+def _eight(words: Words, ends: Offsets, counts: Offsets) -> tuple[Words, NDArray[np.bool_]]:
     """Return the numbers of the last eight digits before `ends`, or of `counts` if fewer."""
     first = ends - 8
     shift = (first & 7).astype(np.uint64)
@@ -233,18 +233,18 @@ def _reparsed(
     values: Array,
     irregular: NDArray[np.bool_],
     characters: NDArray[np.uint8],
-    starts: Places,
-    ends: Places,
+    starts: Offsets,
+    ends: Offsets,
 ) -> bool:
     """Parse irregular cells by float(); return whether all are numbers that a double can hold."""
-    places = np.flatnonzero(irregular)
-    if len(places) > len(values) // IRREGULAR_SHARE + 10:
+    indices = np.flatnonzero(irregular)
+    if len(indices) > len(values) // IRREGULAR_SHARE + 10:
         return False
     text = characters.tobytes()
-    for place in places.tolist():
+    for index in indices.tolist():
         try:
-            cell = text[starts[place] : ends[place]]
-            values[place] = value = float(cell)
+            cell = text[starts[index] : ends[index]]
+            values[index] = value = float(cell)
         except ValueError:
             return False
         if out_of_range(cell.decode("ascii"), value) is not None:

@@ -233,8 +233,8 @@ def cells_of(number: int, line: str, dialect: Dialect, where: str, unit: str = "
     try:
         return dialect.cells(line)
     except CellError as error:
-        place = f"{unit} {number}, column {(error.column or 0) + 1}"
-        raise FileError(f"{where}: {place} {error.reason}", hint=error.hint) from None
+        location = f"{unit} {number}, column {(error.column or 0) + 1}"
+        raise FileError(f"{where}: {location} {error.reason}", hint=error.hint) from None
 
 
 def _cells_if_any(line: str, dialect: Dialect) -> list[str]:

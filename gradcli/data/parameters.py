@@ -181,8 +181,8 @@ def _json_object(file: IO[bytes], where: str) -> dict[str, Any]:
     except RecursionError:
         raise FileError(f"{where}: the JSON is nested too deep") from None
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        message = f"{where}: this is not JSON: {place}: {error.msg}"
+        location = f"line {error.lineno}, column {error.colno}"
+        message = f"{where}: this is not JSON: {location}: {error.msg}"
         raise unlike(message, data[:64], "JSON") from None
     if not isinstance(content, dict):
         hint = 'an object such as {"a": 1.5, "b": [1, 2]} is'
@@ -229,9 +229,9 @@ def _value(value: Any, where: str) -> float | Array:
         raise FileError(f"{where}: an empty list holds no numbers")
     import numpy as np
 
-    for place, item in enumerate(level):
+    for number, item in enumerate(level):
         if isinstance(item, _OutOfRange):
-            index = [int(i) for i in np.unravel_index(place, shape)] if shape else ""
+            index = [int(i) for i in np.unravel_index(number, shape)] if shape else ""
             raise FileError(f"{where}{index}: {item.reason}")
         if type(item) is not float:
             raise FileError(f"{where}: {_kind(item)} is not a number")

@@ -168,14 +168,14 @@ class FileRows(Rows):
 
     def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Block]:
         """Yield all rows in the order of an epoch, without the first `skip` batches."""
-        for place, batch in enumerate(rebatched(self._shuffled(seed, epoch), size)):
-            if place >= skip:
+        for number, batch in enumerate(rebatched(self._shuffled(seed, epoch), size)):
+            if number >= skip:
                 yield batch
 
     def _shuffled(self, seed: int, epoch: int) -> Iterator[Block]:
         size = max(1, self._shuffled_bytes // (8 * width(self.entries)))
-        for place, block in enumerate(self.blocks(size)):
-            order = np.random.default_rng([seed, epoch, place]).permutation(length_of(block))
+        for number, block in enumerate(self.blocks(size)):
+            order = np.random.default_rng([seed, epoch, number]).permutation(length_of(block))
             yield {name: array[order] for name, array in block.items()}
 
 

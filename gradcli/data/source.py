@@ -26,7 +26,7 @@ from gradcli.data.columns import (
 from gradcli.data.formats import reader as reader_of
 from gradcli.data.input import shown
 from gradcli.data.remote import at_once, files_at, is_address
-from gradcli.errors import FileError, TooManyRowsError, few
+from gradcli.errors import FileError, TooManyRowsError, listed
 from gradcli.graph import shapes
 from gradcli.limits import ELEMENTS
 from gradcli.records import NamedTuple
@@ -176,7 +176,7 @@ class Source:
         """What to do where columns are missing because the header is not where it should be."""
         return self._readers[0].repair
 
-    def place(self, row: int) -> str:
+    def location(self, row: int) -> str:
         """Return where a row, counted from 0, stands: " of d.csv (line 7)". "" if not known."""
         if self.dropped:
             return f", not counting the {self.dropped} left out so far"
@@ -220,8 +220,8 @@ class Source:
         if any([*map(_ends, parts)] != [*map(_ends, found[0])] for parts in found):
             return [Piece(f"all of {shown(chain[0].path)}", ())]
 
-        def name(place: int, part: Part | None) -> str:
-            return shown(chain[place].path) + ("" if part is None else f", {part.name}")
+        def name(index: int, part: Part | None) -> str:
+            return shown(chain[index].path) + ("" if part is None else f", {part.name}")
 
         return [Piece(name(*each[0]), each) for each in zip(*found, strict=True)]
 
@@ -318,7 +318,7 @@ class Source:
             if matches.fullmatch(name) or matches.fullmatch(heading)
         ]
         if not parts:
-            hint = f"columns: {few(self.columns)}"
+            hint = f"columns: {listed(self.columns)}"
             raise FileError(f"no column matches {quoted(pattern)}", hint=hint)
         for part in parts:
             if self.columns[part] or part in self.classes:
@@ -496,12 +496,12 @@ def _check_same_columns(first: Reader, other: Reader) -> None:
     if lacks:
         raise FileError(
             f"{where} has no column {quoted(lacks[0])}, as {shown(first.path)} has",
-            hint=f"columns: {few(other.columns)}",
+            hint=f"columns: {listed(other.columns)}",
         )
     if extra:
         raise FileError(
             f"{where} has a column {quoted(extra[0])}, unlike {shown(first.path)}",
-            hint=f"columns: {few(first.columns)}",
+            hint=f"columns: {listed(first.columns)}",
         )
     for name, shape in first.columns.items():
         if other.columns[name] != shape:

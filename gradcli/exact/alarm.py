@@ -306,12 +306,12 @@ def _body(
     """Return a node of a body with its error, where the bound name is x."""
     graph = bound.graph
     nodes = graph.reachable([root])
-    given = {
+    arguments = {
         str(position): Defined(number, graph, root, error)
         for position, (number, error) in enumerate([x, *taken])
     }
-    numbers = interpreter.run(graph, nodes, given).numbers
-    return numbers[root], bounds_of_numbers(graph, nodes, numbers, given)[root]
+    numbers = interpreter.run(graph, nodes, arguments).numbers
+    return numbers[root], bounds_of_numbers(graph, nodes, numbers, arguments)[root]
 
 
 def _rounding(

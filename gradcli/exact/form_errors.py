@@ -41,12 +41,12 @@ def form_error(
 ) -> float:
     """Return how far the value of a form may be from the true one; inf where nothing is known."""
     # An infinite limit is exact.
-    given = [
+    arguments = [
         (x, error if abs(x) < math.inf else 0.0) for x, error in zip(inputs, errors, strict=True)
     ]
-    if not all(error < math.inf for _, error in given):
+    if not all(error < math.inf for _, error in arguments):
         return math.inf
-    limits, taken = given[: bound.limits], given[bound.limits :]
+    limits, taken = arguments[: bound.limits], arguments[bound.limits :]
     try:
         if operation is INTEGRAL:
             found = _of_integral(body, bound, value, inputs, limits, taken)

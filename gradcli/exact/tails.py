@@ -219,20 +219,20 @@ class Tails(Target):
 
     def exp(self, x: Any) -> Any:
         """Return the exponential function."""
-        given = Tail.of(x)
-        f = given.f
-        if f is None or given.f.vanishes():
-            return Tail(_in_general("exp", [given], {}))
+        inner = Tail.of(x)
+        f = inner.f
+        if f is None or inner.f.vanishes():
+            return Tail(_in_general("exp", [inner], {}))
         if f.powers or not f.p > 0:
-            return Tail(Function(arb(0), Asymptote(given.within().exp())))
+            return Tail(Function(arb(0), Asymptote(inner.within().exp())))
         return Tail(Function(arb(0), Asymptote(arb(1), 0, ((f.p, f.k),))))
 
     def log(self, x: Any) -> Any:
         """Return the logarithm: that of u is less than any power of it."""
-        given = Tail.of(x)
-        f = given.f
-        if f is None or not given.c.is_zero():
-            return Tail(_in_general("log", [given], {}))
+        inner = Tail.of(x)
+        f = inner.f
+        if f is None or not inner.c.is_zero():
+            return Tail(_in_general("log", [inner], {}))
         root, most = LARGEST_LOG
         found = Function(f.k.log())
         for k, r in ((f.p * between(0, most), arb(1) / root), *[(a, r) for r, a in f.powers]):
@@ -276,9 +276,9 @@ class Tails(Target):
 
     def atan(self, x: Any) -> Any:
         """Return the arc tangent."""
-        given = Tail.of(x)
-        if given.f is None or not given.c.is_zero() or given.f.vanishes():
-            return Tail(_in_general("atan", [given], {}))
+        inner = Tail.of(x)
+        if inner.f is None or not inner.c.is_zero() or inner.f.vanishes():
+            return Tail(_in_general("atan", [inner], {}))
         right = self.named("pi") / 2.0 - self.atan(1.0 / abs(x))
         return self.where(x < 0.0, -right, right)
 
@@ -296,24 +296,24 @@ TAILS = Tails()
 Tail.target = TAILS
 
 
-def _in_general(name: str, given: list[Function], options: dict[str, int]) -> Function:
+def _in_general(name: str, arguments: list[Function], options: dict[str, int]) -> Function:
     """Return a function by balls of its arguments, or of its derivative if these change little."""
-    changing = [position for position, x in enumerate(given) if x.f is not None]
+    changing = [position for position, x in enumerate(arguments) if x.f is not None]
     operation = TABLE.get(name)
-    bounded = [_ball_of(x) for x in given]
+    bounded = [_ball_of(x) for x in arguments]
     if operation is None:
         return _held(getattr(BALLS, name)(*map(Ball, bounded), **options).value)
     if operation.jump is not None or operation.kink is not None:
         return _held(BALLS.apply(operation, bounded, None))
-    if not changing or (len(changing) == 1 and given[changing[0]].f.vanishes()):  # type: ignore[union-attr]
-        value = _finite(BALLS.apply(operation, [x.c for x in given], None))
+    if not changing or (len(changing) == 1 and arguments[changing[0]].f.vanishes()):  # type: ignore[union-attr]
+        value = _finite(BALLS.apply(operation, [x.c for x in arguments], None))
         if not changing:
             return Function(value)
         (position,) = changing
         numbers = tuple(map(Ball, bounded))
         found = Ball(BALLS.apply(operation, bounded, None))
         slope = _finite(Ball.of(operation.partial(position, found, numbers, None)))
-        return Function(value, given[position].f.times(Asymptote(slope)))  # type: ignore[union-attr]
+        return Function(value, arguments[position].f.times(Asymptote(slope)))  # type: ignore[union-attr]
     return _held(BALLS.apply(operation, bounded, None))
 
 

@@ -202,7 +202,7 @@ class Dialect(SymbolicTarget):
         return function
 
     def pick(self, table: Callable[[], list[float]], index: Text) -> Text:
-        """Return the number of a table at an index, which must be one of its places."""
+        """Return the number of a table at an index, which must be one of its indices."""
         name = f"table_{table.__name__}"
         return self._called(name, partial(self.table, table), (index,))
 

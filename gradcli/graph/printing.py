@@ -493,7 +493,7 @@ def label(graph: Graph, node: int, longest: int = LABEL_LENGTH) -> str:
 
     A longer formula is written in terms of the node's own arguments: `#41 + x`.
     """
-    names = {n: next(iter(given)) for n, given in graph.names.items() if n != node and given}
+    names = {n: next(iter(own)) for n, own in graph.names.items() if n != node and own}
     text = write(graph, node, names, longest)
     if text is not None:
         return text

@@ -296,7 +296,7 @@ def _textbook_score(g: Any, f: Any, score: Any, target: Any) -> Any:
         return g * (found - target.apply("onehot", payload=score.shape[-1])) / _rows(score)
     weighted = found * target.apply("sum", payload=None) if len(score.shape) == 1 else found
     slope = g * (weighted - target) / _rows(score)
-    return slope if len(score.shape) == 1 else (slope, "told weights")
+    return slope if len(score.shape) == 1 else (slope, "vjp weights")
 
 
 def _textbook_target(g: Any, f: Any, score: Any, target: Any) -> Any:
@@ -396,7 +396,7 @@ def deviations(x: Any, axis: int | None) -> Any:
 
 
 def _std_slope(f: Any, x: Any, axis: int | None) -> Any:
-    """Return the derivative of the standard deviation by each x; 0 where all are equal."""
+    """Return the derivative of the standard deviation with respect to each x; 0 if all equal."""
     return deviations(x, axis).apply("ratio", wide(f, x, axis)) / _count(x, axis)
 
 
@@ -465,7 +465,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=shapes.indexed,
         payload="last",
         vjp=(lambda g, f, x, key: scatter(g, key, x.shape),),
-        textbook=(lambda g, f, x, key: (g, "told entry", {"key": key_text(key)}),),
+        textbook=(lambda g, f, x, key: (g, "vjp entry", {"key": key_text(key)}),),
         array=lambda payload: f"{{0}}[{_key(payload)}]",
     )
     row(
@@ -481,13 +481,13 @@ def add_rows(row: Callable[..., Any]) -> None:
         lambda g, f, x, shape: sum_to_shape(g, x.shape),
         "np.broadcast_to({0}, {p})",
         spelled=lambda f, x, shape: filled(x, shape),
-        textbook=(lambda g, f, x, shape: (g, "told repeated"),),
+        textbook=(lambda g, f, x, shape: (g, "vjp repeated"),),
     )
     resized(
         "collapse",
         lambda g, f, x, shape: broadcast_to(g, x.shape),
         "sum_to_shape({0}, {p})",
-        textbook=(lambda g, f, x, shape: (g, "told each of sum"),),
+        textbook=(lambda g, f, x, shape: (g, "vjp each of sum"),),
         internal=True,
     )
     resized("reshape", lambda g, f, x, shape: reshape(g, x.shape), "np.reshape({0}, {p})")
@@ -524,20 +524,20 @@ def add_rows(row: Callable[..., Any]) -> None:
         linear=TOGETHER,
         vjp=(lambda g, f, x, axis: broadcast_to(wide(g, x, axis), x.shape),),
         latex=(r"\sum{p} {0}", SERIES, PRODUCT),
-        textbook=(lambda g, f, x, axis: (g, "told each"),),
+        textbook=(lambda g, f, x, axis: (g, "vjp each"),),
         array="summed({0}, {p})",
     )
     along_axis(
         "mean",
         expansion=lambda f, x, axis: _mean(x, axis),
-        textbook=(lambda g, f, x, axis: (g / _count(x, None), "told each"),),
+        textbook=(lambda g, f, x, axis: (g / _count(x, None), "vjp each"),),
     )
     along_axis(
         "prod",
         _reduction_shape,
         slope=lambda f, x, axis: others(x, axis),
         latex=(r"\prod{p} {0}", SERIES, PRODUCT),
-        textbook=(lambda g, f, x, axis: (g, "told others"),),
+        textbook=(lambda g, f, x, axis: (g, "vjp others"),),
         array="np.prod({0}, axis={p})",
     )
     along_axis(
@@ -578,7 +578,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             no_slope("quantile", "fraction"),
         ),
         textbook=(
-            lambda g, f, x, p, axis: (g, "told fraction"),
+            lambda g, f, x, p, axis: (g, "vjp fraction"),
             no_slope("quantile", "fraction"),
         ),
         array="quantile({0}, {1}, {p})",
@@ -600,7 +600,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             "median is taken of equal numbers, which share its derivative equally",
         ),
         expansion=lambda f, x, axis: x.apply("quantile", x.number(0.5), payload=axis),
-        textbook=(lambda g, f, x, axis: (g, "told middle"),),
+        textbook=(lambda g, f, x, axis: (g, "vjp middle"),),
         array="quantile({0}, 0.5, {p})",
         reserved=False,
     )

@@ -62,8 +62,8 @@ def _unary(operation: Operation, operand: int) -> Callable[..., int]:
 class Builder(Calls):
     """Builds the graph of one formula, whose node is `result` when the parse has ended."""
 
-    def __init__(self, given: Mapping[str, Shape], start: str) -> None:
-        super().__init__(given, start)
+    def __init__(self, shapes: Mapping[str, Shape], start: str) -> None:
+        super().__init__(shapes, start)
         self.result = -1
         self.range: tuple[int, int, int] | None = None
         """Start, stop and step of a value start:stop:step."""

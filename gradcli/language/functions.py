@@ -106,11 +106,11 @@ def row_of(name: str, count: int, has_arrays: bool) -> Operation:
 class Calls:
     """The part of the builder that makes the nodes of calls, with all that a call can mean.
 
-    `given` are the names with values outside the formula, and their shapes; `start` is the start
+    `shapes` are those of the names with values outside the formula; `start` is the start
     rule of the grammar.
     """
 
-    def __init__(self, given: Mapping[str, Shape], start: str) -> None:
+    def __init__(self, shapes: Mapping[str, Shape], start: str) -> None:
         self.graph = Graph()
         self.graph.limit = NODES
         self.draws: list[tuple[str, str, Shape, tuple[float, ...]]] = []
@@ -119,7 +119,7 @@ class Calls:
         """In a value: the free name that stands for shape(3), a name's shape without a value."""
         self.defined: dict[str, int] = {}
         """The nodes of the names that the formula defines."""
-        self._outer_shapes = given
+        self._outer_shapes = shapes
         self._is_value = start == "value"
         self._functions: dict[str, Function] = {}
         self._head: tuple[str, dict[str, int], dict[str, int | None]] | None = None

@@ -17,12 +17,12 @@ Span = tuple[int, int]
 class Origin:
     """The text of a formula and how it was read. It never changes."""
 
-    __slots__ = ("_locate", "given", "is_model", "notes", "source", "start")
+    __slots__ = ("_locate", "is_model", "notes", "shapes", "source", "start")
 
     def __init__(
         self,
         source: str,
-        given: Mapping[str, Shape],
+        shapes: Mapping[str, Shape],
         start: str,
         locate: Callable[[str, Mapping[str, Shape], str], Mapping[int, Span]],
         notes: tuple[str, ...] = (),
@@ -30,7 +30,7 @@ class Origin:
         is_model: bool = False,
     ) -> None:
         self.source: Final = source
-        self.given: Final = given
+        self.shapes: Final = shapes
         """The names that had values outside the formula, and the shapes of these."""
         self.start: Final = start
         """Start rule of the grammar: "value" for the right side of NAME=VALUE."""
@@ -42,7 +42,7 @@ class Origin:
 
     def spans(self) -> Mapping[int, Span]:
         """Return the range of the text that each node was read from, found by reading it again."""
-        return self._locate(self.source, self.given, self.start)
+        return self._locate(self.source, self.shapes, self.start)
 
 
 def where(origin: Origin | None, node: int | None = None) -> dict[str, Any]:

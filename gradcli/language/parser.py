@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.language.repairs import Finding
 
-    Given = Collection[str] | Mapping[str, Shape]
+    Names = Collection[str] | Mapping[str, Shape]
 
 
 class Unexpected(Exception):  # noqa: N818 - a signal inside this module, not an error for users
@@ -66,42 +66,42 @@ class Parsed:
         return self.origin.spans()
 
 
-def parse(source: str, given: Given = (), start: str = "formula") -> Parsed:
+def parse(source: str, names: Names = (), start: str = "formula") -> Parsed:
     """Return the graph that a text stands for.
 
-    `given` are the names that have values outside the formula; they may rebind `e`. `start` is
+    `names` have values outside the formula; they may rebind `e`. `start` is
     "formula", "value" (one expression, for NAME=VALUE) or "choice" (a name with its settings).
     Raises FormulaError with span and hint.
     """
     if len(source) > SOURCE_CHARACTERS:
         message = f"the formula has {len(source)} characters; at most {SOURCE_CHARACTERS} are read"
         raise FormulaError(message)
-    found = _read(source, given, start)
+    found = _read(source, names, start)
     if isinstance(found, Parsed):
         return found
     from gradcli.language import repairs
 
     repair = repairs.rewritten(source, start, found.repair)
-    hint, formulas = repairs.hint(source, repair, lambda text: finding(text, given, start))
+    hint, formulas = repairs.hint(source, repair, lambda text: finding(text, names, start))
     error = found.error(found.message, source=source, span=found.span, hint=hint)
     error.repairs = tuple(formulas)
     raise error
 
 
-def finding(source: str, given: Given = (), start: str = "formula") -> Finding | None:
+def finding(source: str, names: Names = (), start: str = "formula") -> Finding | None:
     """Return what is wrong with a text; None for one that can be read. As `parse`."""
     from gradcli.language.repairs import Finding
 
     try:
-        found = _read(source, given, start)
+        found = _read(source, names, start)
     except FormulaError as error:  # the graph is too large
         return Finding(error.message, (0, len(source)))
     return None if isinstance(found, Parsed) else found
 
 
-def _read(source: str, given: Given, start: str) -> Parsed | Finding:
+def _read(source: str, names: Names, start: str) -> Parsed | Finding:
     """Return what a text says, or what is wrong with it."""
-    shapes: Any = given if hasattr(given, "items") else dict.fromkeys(given, SCALAR)
+    shapes: Any = names if hasattr(names, "items") else dict.fromkeys(names, SCALAR)
     tokens = SCANNER.scan(source)
     builder = Builder(shapes, start)
     try:
@@ -113,13 +113,13 @@ def _read(source: str, given: Given, start: str) -> Parsed | Finding:
     return Parsed(origin, builder)
 
 
-def locate(source: str, given: Mapping[str, Shape], start: str) -> dict[int, Span]:
+def locate(source: str, shapes: Mapping[str, Shape], start: str) -> dict[int, Span]:
     """Return the half-open range of a text that each node was read from.
 
     The text is read again in the same way, so the ids are those of the first time.
     """
     nodes: dict[int, Span] = {}
-    trace(SCANNER.scan(source), start, builder=Builder(given, start), nodes=nodes)
+    trace(SCANNER.scan(source), start, builder=Builder(shapes, start), nodes=nodes)
     return nodes
 
 

@@ -17,7 +17,7 @@ from gradcli.graph.printing import label
 from gradcli.minimize.fit import recognised
 from gradcli.minimize.minimize import minimize
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import Asked
+from gradcli.minimize.task import Request
 from gradcli.options import example, spelled
 from gradcli.records import NamedTuple
 from gradcli.values import numbers
@@ -39,7 +39,7 @@ FITTED = "fitted values of another model"
 """Their name in a formula; no name that anyone can type."""
 
 
-class Model(Asked):
+class Model(Request):
     """A model and what it is fitted to."""
 
     @property

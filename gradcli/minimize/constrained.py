@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
     from gradcli.minimize.settings import Settings
-    from gradcli.minimize.task import Asked, Task
+    from gradcli.minimize.task import Request, Task
     from gradcli.solvers.observer import Observers
     from gradcli.solvers.solver import Matrix, Outcome, Vector
 
@@ -84,9 +84,9 @@ def check(how: Settings, others: Mapping[str, bool]) -> None:
         raise UsageError(message, hint=f"leave out {spelled('method')}")
 
 
-def optimum(asked: Asked, watched: Observers) -> Minimum:
+def optimum(request: Request, watched: Observers) -> Minimum:
     """Return the minimum under constraints."""
-    search = _Search(asked, watched)
+    search = _Search(request, watched)
     with watched:
         return search.found()
 
@@ -120,9 +120,9 @@ def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> l
             operation, arguments, _ = graph.rows[node]
             if operation not in _SIDES:
                 message = "a constraint is a comparison: <=, >= or =="
-                meant = re.sub(r"(?<![<>])([<>])(?![=<>])", r"\1=", text)
-                meant = "x^2 + y^2 <= 1" if meant == text else meant
-                hint = f"for example {example('subject_to', meant)}"
+                suggested = re.sub(r"(?<![<>])([<>])(?![=<>])", r"\1=", text)
+                suggested = "x^2 + y^2 <= 1" if suggested == text else suggested
+                hint = f"for example {example('subject_to', suggested)}"
                 raise FormulaError(message, source=text, span=(0, len(text)), hint=hint)
             small, large = [Node(graph, arguments[side]) for side in _SIDES[operation]]
             if graph.shape(node):
@@ -171,12 +171,12 @@ def _lagrangian(formula: Node, parts: Sequence[_Part]) -> Node:
     return total
 
 
-def lagrangian(asked: Asked) -> tuple[Task, list[_Part]]:
+def lagrangian(request: Request) -> tuple[Task, list[_Part]]:
     """Return the task of minimising the augmented Lagrangian, and the constraints in it.
 
     All its multipliers are 0.
     """
-    formula, origin, start, fixed, data, how = asked
+    formula, origin, start, fixed, data, how = request
     shapes = {name: shape_of(value, name) for name, value in {**fixed, **start}.items()}
     parts = _parts(formula.graph, how.subject_to, shapes)
     whole = _lagrangian(formula, parts)
@@ -214,10 +214,10 @@ class _State(NamedTuple):
 class _Search:
     """The way to an optimum under constraints, from one start."""
 
-    def __init__(self, asked: Asked, watched: Observers) -> None:
-        formula, origin, _, _, _, how = asked
+    def __init__(self, request: Request, watched: Observers) -> None:
+        formula, origin, _, _, _, how = request
         graph = formula.graph
-        self._task, self._parts = lagrangian(asked)
+        self._task, self._parts = lagrangian(request)
         self._how = how
         self._watched = watched
         self._stopping = _Stop(watched)

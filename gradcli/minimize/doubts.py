@@ -10,7 +10,7 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import GradcliError, MathematicsError, few
+from gradcli.errors import GradcliError, MathematicsError, listed
 from gradcli.exact.certain import digits_of_node
 from gradcli.exact.decimals import certain_digits
 from gradcli.minimize.methods import LM_PARAMETERS
@@ -97,7 +97,7 @@ class Doubts(NamedTuple):
             )
         if self.vague:
             found.append(
-                f"the data hardly determine {few(self.vague)}: the standard error is more than"
+                f"the data hardly determine {listed(self.vague)}: the standard error is more than"
                 f" {VAGUE:,.0f} times the value; try another start,"
                 f" {example('starts', 50)}, or {spelled('fix')}"
             )
@@ -144,7 +144,7 @@ def reported(
     if problem.fit.is_linear:
         return run, found.report, found.remarks
     if found.lost and run.outcome.reason.ending is Ending.CONVERGED:
-        reason = stopping.undetermined(few(found.lost))
+        reason = stopping.undetermined(listed(found.lost))
         run = run._replace(outcome=run.outcome._replace(reason=reason))
     return run, found.report, [*found.remarks, *found.warnings()]
 
@@ -257,14 +257,14 @@ def certainty(
         found["minimum"] = kept
         if kept < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
             where = here.least_certain(objective.parameters)
-            warnings.append(f"{_few(kept, f'the {what}')}; the others are lost in {where}")
+            warnings.append(f"{_few_digits(kept, f'the {what}')}; the others are lost in {where}")
         found["gradient_norm"] = _of_gradient(here, problem, best, warnings)
         part = error / abs(here.value) if here.value else math.inf
         found |= _of_fit(problem, here, report, part, warnings)
     return found, warnings
 
 
-def _few(kept: int, what: str) -> str:
+def _few_digits(kept: int, what: str) -> str:
     digits = "no digit" if kept == 0 else "about 1 digit" if kept == 1 else f"about {kept} digits"
     return f"{digits} of {what} {'is' if kept <= 1 else 'are'} certain"
 
@@ -282,7 +282,7 @@ def _of_gradient(here: Point, problem: Task, best: Run, warnings: list[str]) -> 
     steepest = max((record.gradient_norm for record in best.records), default=norm)
     if norm <= stopping.TOLERANCE < error and not error < 10.0**-FEW_DIGITS * steepest:
         warnings.append(
-            f"{_few(kept, 'the gradient norm')}: rounding may hide a gradient of {error:.1g}"
+            f"{_few_digits(kept, 'the gradient norm')}: rounding may hide a gradient of {error:.1g}"
         )
     return kept
 
@@ -317,7 +317,7 @@ def _of_fit(
     seen = off > NOTHING * np.max(np.abs(response), initial=0.0)
     worst = digits_of_node(fitted[seen], off[seen])
     if worst < FEW_DIGITS:
-        warnings.append(_few(worst, "some fitted values"))
+        warnings.append(_few_digits(worst, "some fitted values"))
     if report is None or not columns or not any(report.standard_errors.values()):
         return found
     known = [error is not None for error in report.standard_errors.values()]
@@ -336,5 +336,5 @@ def _of_fit(
     kept = certain_digits(1.0, total + condition * (wrong + len(lengths) * 2.0**-52))
     found["standard_errors"] = kept
     if kept < FEW_DIGITS:
-        warnings.append(_few(kept, "the standard errors"))
+        warnings.append(_few_digits(kept, "the standard errors"))
     return found

@@ -61,8 +61,8 @@ class Weighting(NamedTuple):
     @property
     def column(self) -> Column | None:
         """The column of weights or deviations, of rows that are not held."""
-        given = self.sigma if self.weights is None else self.weights
-        return given if isinstance(given, Column) else None
+        column = self.sigma if self.weights is None else self.weights
+        return column if isinstance(column, Column) else None
 
     def check(self) -> None:
         """Raise UsageError for what does not go together."""
@@ -86,28 +86,28 @@ class Weighting(NamedTuple):
             return graph.variable(WEIGHT, residual.shape)
         if residual.shape[1:] != () or column.entry != ():
             raise self._miscounted(count // prod(residual.shape[1:]) * prod(column.entry), count)
-        given = residual.at(graph.variable(column.name, residual.shape))
-        return given.id if self.sigma is None else (1 / given**2).id
+        node = residual.at(graph.variable(column.name, residual.shape))
+        return node.id if self.sigma is None else (1 / node**2).id
 
     def _miscounted(self, own: int, count: int) -> NameValueError:
         what = "weight" if self.sigma is None else "sigma"
         return NameValueError(f"there are {own} {what}s for {count} observations")
 
-    def factors(self, count: int, given: Any = None, before: int = 0) -> Vector | None:
+    def factors(self, count: int, numbers: Any = None, before: int = 0) -> Vector | None:
         """Return what each of `count` squares is multiplied with; None when all count the same.
 
-        `given` are the numbers of some rows of a column, with so many before them. Raises
+        `numbers` are those of some rows of a column, with so many before them. Raises
         NameValueError for weights that are negative, all 0, or of another number.
         """
         import numpy as np
 
-        is_part = given is not None
-        if given is None:
-            given = self.sigma if self.weights is None else self.weights
-        if given is None:
+        is_part = numbers is not None
+        if numbers is None:
+            numbers = self.sigma if self.weights is None else self.weights
+        if numbers is None:
             return None
         what = "weight" if self.sigma is None else "sigma"
-        values = np.array(given, dtype=np.float64)
+        values = np.array(numbers, dtype=np.float64)
         if values.shape not in {(), (count,)}:
             raise self._miscounted(values.size, count)
         values = np.broadcast_to(values, (count,))
@@ -336,8 +336,8 @@ def recognised(
         moves = left in graph.depending_on(parameters.values(), graph.below(left))
         found = found._replace(response=None if moves else left, sign=1)
     names = graph.variables([found.residual])
-    given = any(graph.shape(names[name]) for name in names if name in data)
-    return found if given else None
+    has_columns = any(graph.shape(names[name]) for name in names if name in data)
+    return found if has_columns else None
 
 
 def plain_squares(formula: Node, parameters: Mapping[str, int], rows: int) -> Squares | None:

@@ -48,7 +48,7 @@ def chosen(task: Task, settings: Settings) -> Method:
     """
     count = task.objective.size
     if settings.method is not None:
-        return _asked(task, settings)
+        return _requested(task, settings)
     if settings.lr is not None or settings.schedule is not None:
         field = "lr" if settings.lr is not None else "schedule"
         return first_order("gd", [], {}, f"{spelled(field)} asks for gradient descent")
@@ -113,7 +113,7 @@ gd: gradient-descent gradient_descent steepest-descent
 """The methods, and what other programs call them or have in their place."""
 
 
-def _asked(task: Task, settings: Settings) -> Method:
+def _requested(task: Task, settings: Settings) -> Method:
     typed = (settings.method or "").strip()
     if typed.lower() in _FOREIGN_NAMES:
         message = f"there is no method '{typed}'"

@@ -12,7 +12,7 @@ from gradcli.minimize.methods import LM_PARAMETERS
 from gradcli.minimize.minimum import Minimum
 from gradcli.minimize.runs import Runs
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import Asked, task
+from gradcli.minimize.task import Request, task
 from gradcli.options import spelled
 from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
@@ -61,21 +61,21 @@ def minimize(
             message = f"a model y ~ … is fitted by a minimum, and {own} asks for a maximum"
             raise UsageError(message, hint=f"leave out {own}")
         formula = -formula
-    asked = Asked(formula, origin, start, fixed or {}, data or {}, how)
+    request = Request(formula, origin, start, fixed or {}, data or {}, how)
     if how.subject_to:
         from gradcli.minimize import constrained
 
         others = {"checkpoint": watched.keeps, "resume": resumed is not None}
         constrained.check(how, {**others, "predictions": predicts or influences})
-        found = constrained.optimum(asked, watched)
+        found = constrained.optimum(request, watched)
     else:
-        found = _minimum(asked, watched, resumed, predicts=predicts, influences=influences)
+        found = _minimum(request, watched, resumed, predicts=predicts, influences=influences)
     found = found._replace(history=history)
     return found.swapped() if how.maximize else found
 
 
 def _minimum(
-    asked: Asked,
+    request: Request,
     watched: Observers,
     resumed: Mapping[str, Any] | None,
     *,
@@ -83,7 +83,7 @@ def _minimum(
     influences: bool,
 ) -> Minimum:
     """Return the minimum of what is not constrained."""
-    problem, how = task(*asked), asked.settings
+    problem, how = task(*request), request.settings
     if predicts and (problem.fit is None or problem.fit.is_plain):
         message = f"{spelled('predictions')} needs a model y ~ … or a sum of squares over data"
         raise UsageError(message, hint=f"for example 'y ~ a*x + b', with {spelled('data')}")
@@ -104,9 +104,9 @@ def _minimum(
     if asks:
         at = end_of(problem, best), value, best.outcome.reason.ending
         fit = statistics, more
-        statistics, more = likelihood.report(problem, how, asked.origin, *at, fit, watched.stop)
+        statistics, more = likelihood.report(problem, how, request.origin, *at, fit, watched.stop)
     what = "maximum" if how.maximize else "minimum"
-    digits, few = certainty(problem, best, statistics, what=what)
+    digits, digit_warnings = certainty(problem, best, statistics, what=what)
     return Minimum(
         problem.expression,
         end.parameters,
@@ -119,10 +119,10 @@ def _minimum(
         best.outcome.steps,
         problem.objective.evaluations,
         statistics,
-        [*runs.warnings, *([] if growth is None else [growth]), *more, *few],
+        [*runs.warnings, *([] if growth is None else [growth]), *more, *digit_warnings],
         minima=runs.minima,
         starts=runs.starts,
-        table=_table(problem, how, best, asked.data, influences=influences),
+        table=_table(problem, how, best, request.data, influences=influences),
         latest=[runs.iterate(record) for record in best.outcome.latest],
         best=runs.best_of(best),
         digits=digits,
@@ -184,12 +184,12 @@ class Recipe(NamedTuple):
     ) -> Recipe:
         """Return the recipe of a minimisation, without what only this process knows."""
         own = {name: value for name, value in vars(how).items() if hasattr(Settings, name)}
-        return cls(text, start, fixed, Settings().replaced(**{**own, "place": None}))
+        return cls(text, start, fixed, Settings().replaced(**{**own, "location": None}))
 
-    def prepared(self, rows: Rows, place: Callable[[int], str]) -> dict[str, Any]:
+    def prepared(self, rows: Rows, location: Callable[[int], str]) -> dict[str, Any]:
         """Return what computes pieces of the rows, by the name of its class.
 
-        `place` tells where a row stands. Raises UsageError for an engine that is not installed.
+        `location` returns where a row is. Raises UsageError for an engine that is not installed.
         """
         from gradcli.rows.columns import over_rows, typed
 
@@ -202,14 +202,14 @@ class Recipe(NamedTuple):
             from gradcli.minimize.rows_objective import RowsObjective
 
             start, fixed = list(self.start), self.fixed
-            found = [RowsObjective(formula, start, origin, fixed, rows, "python", place)]
+            found = [RowsObjective(formula, start, origin, fixed, rows, "python", location)]
         else:
             from gradcli.minimize.constrained import lagrangian
 
-            how = self.settings.replaced(place=place)
+            how = self.settings.replaced(location=location)
             node = -formula if how.maximize else formula
-            asked = Asked(node, origin, self.start, self.fixed, rows, how)
-            problem = lagrangian(asked)[0] if how.subject_to else task(*asked)
+            request = Request(node, origin, self.start, self.fixed, rows, how)
+            problem = lagrangian(request)[0] if how.subject_to else task(*request)
             found = [problem.objective]
             if problem.fit is not None:
                 found += [problem.fit, problem.fit.residuals]

@@ -293,7 +293,7 @@ class Minimum(NamedTuple):
         best = self.best
         return [] if best is None else [f"{self.better} on the way: {best.shown}"]
 
-    def told_constraints(self) -> list[str]:
+    def constraint_sentences(self) -> list[str]:
         """Return each constraint of an optimum with what its multiplier means."""
         return [each.sentence(self.what) for each in self.constraints] if self.converged else []
 
@@ -318,7 +318,7 @@ class Minimum(NamedTuple):
             if self.statistics.r_squared is not None:
                 sheet.line("R² is 1 - RSS/TSS, for a nonlinear model no share of variance")
             self._show_correlation(sheet, self.statistics.correlation)
-        for sentence in self.told_constraints():
+        for sentence in self.constraint_sentences():
             sheet.line(sentence)
         if self.minima:
             self._show_minima(sheet)

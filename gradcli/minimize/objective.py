@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import MathematicsError, NameValueError, few
+from gradcli.errors import MathematicsError, NameValueError, listed
 from gradcli.limits import GENERATED_NODES
 from gradcli.point import Lines, Point
 from gradcli.programs.engines import Compiled, Formula, check, engine, repays
@@ -38,7 +38,7 @@ def with_gradient(
     nodes = names_to_nodes(graph, result, parameters)
     missing = [name for name in names_to_nodes(graph, result) if name not in (*nodes, *others)]
     if missing:
-        message = f"no parameter stands for {few(missing)}"
+        message = f"no parameter stands for {listed(missing)}"
         raise NameValueError(message, hint="name all free names of the formula")
     slopes = gradient(graph, result, nodes.values())
     outputs = [result, *(slopes[node] for node in nodes.values())]
@@ -120,8 +120,8 @@ class Objective:
 
     It runs generated Python, and the interpreter where that finds no value: the interpreter knows
     why, and reads past a branch of `where` that is not taken. A formula too large to be worth
-    compiling is always interpreted. Where rows of data stand is known to `place`, as `Lines` has
-    it; without it messages name no row.
+    compiling is always interpreted. `location` returns where a row of data
+    stands, as in `Lines`; without it messages name no row.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Objective:
         *,
         is_compiled: bool = True,
         engine: str = "auto",
-        place: Callable[[int], str] | None = None,
+        location: Callable[[int], str] | None = None,
     ) -> None:
         self.graph = graph
         self.result = result
@@ -149,7 +149,7 @@ class Objective:
         self.constants = dict(constants or {})
         self.engine = engine
         self._origin = origin
-        self._place = place
+        self._location = location
         self._fixed = tuple(self.constants.values())
         self._fast: Compiled | None = None
         self._program: Program | None = None
@@ -332,7 +332,7 @@ class Objective:
                 message = f"the parameter {name} became infinite"
                 raise MathematicsError(message)
         values = {**dict(zip(self.parameters, point, strict=True)), **self.constants}
-        lines = Lines(self.graph.columns, self._place) if self._place else None
+        lines = Lines(self.graph.columns, self._location) if self._location else None
         return Point(self.graph, self.result, values, self._origin, lines=lines)
 
 

@@ -41,7 +41,7 @@ class RowSums:
     """The value of a formula that is `split` into reductions over rows, and its derivatives.
 
     `columns` are those of the rows, `values` those of the other names, `wrt` those to differentiate
-    with respect to. `place` tells where a row stands, as `Lines` does; without it no row is named.
+    with respect to. `location` returns where a row stands, as in `Lines`; without it none is named.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class RowSums:
         columns: Collection[str],
         values: Mapping[str, Any],
         wrt: Sequence[str],
-        place: Callable[[int], str] | None,
+        location: Callable[[int], str] | None,
         *,
         allow_nonfinite: bool = False,
     ) -> None:
         self._formula, self._origin, self._split = formula, origin, split
         self._parts = split.parts
         self._columns, self._values, self._wrt = columns, values, list(wrt)
-        self._place = place
+        self._location = location
         self._nonfinite = allow_nonfinite
         self._errors: dict[int, MathematicsError] = {}
         self._notes: dict[Note, None] = {}
@@ -162,7 +162,7 @@ class RowSums:
             self._origin,
             allow_nonfinite=allow_nonfinite,
             known=known,
-            lines=Lines(self._columns, self._place, first) if self._place else None,
+            lines=Lines(self._columns, self._location, first) if self._location else None,
         )
 
     def _moving(self, part: int) -> list[str]:

@@ -56,7 +56,7 @@ class RowsObjective(Objective):
         constants: Mapping[str, Any],
         rows: Rows,
         engine: str = AUTO,
-        place: Callable[[int], str] | None = None,
+        location: Callable[[int], str] | None = None,
     ) -> None:
         parts = split(formula)
         assert parts is not None  # noqa: S101 - the caller has seen that it is one of sums
@@ -68,7 +68,7 @@ class RowsObjective(Objective):
             constants,
             is_compiled=False,
             engine=engine,
-            place=place,
+            location=location,
         )
         free = formula.graph.variables([formula.id])
         self._rows = rows
@@ -80,7 +80,7 @@ class RowsObjective(Objective):
         self._curved: Callable[..., list[Any]] | None = None
         self._outer_curved: tuple[VectorObjective, Mask] | None = None
         self._whole: Objective | None = None
-        self._is_few = False
+        self._is_small = False
         """Whether these are rows for which blocks do not repay."""
         self.is_in_blocks = rows.held is None or rows.count >= MANY_ROWS
         """Whether second derivatives are made by blocks of rows."""
@@ -98,7 +98,7 @@ class RowsObjective(Objective):
     def fast(self, point: Sequence[Any]) -> tuple[float, list[Any]] | None:
         """Return value and gradient; None where it takes a closer look to find them or a fault."""
         self.evaluations += 1
-        if self._is_few:
+        if self._is_small:
             return self.whole()(point)
         try:
             found = None if self._sums is None else self._summed(point, self._sums)
@@ -150,7 +150,7 @@ class RowsObjective(Objective):
             self._rows.entries,
             values,
             self.parameters,
-            self._place,
+            self._location,
             allow_nonfinite=allow_nonfinite,
         )
 
@@ -183,7 +183,7 @@ class RowsObjective(Objective):
             self._whole.use(values)
         if self._rows.held is not None:
             self._rows = HeldRows({n: values.get(n, old) for n, old in self._rows.held.items()})
-            self._is_few = not is_for_blocks(
+            self._is_small = not is_for_blocks(
                 self._rows.count, self.engine, is_plain=self._sums is not None
             )
 
@@ -206,7 +206,7 @@ class RowsObjective(Objective):
                 self.parameters,
                 self._origin,
                 constants,
-                place=self._place,
+                location=self._location,
             )
         return self._whole
 

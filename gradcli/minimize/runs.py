@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import MathematicsError, UsageError, few
+from gradcli.errors import MathematicsError, UsageError, listed
 from gradcli.minimize.doubts import Run, blocks_of, doubts, value_of
 from gradcli.minimize.methods import also_worth_trying, chosen, solver
 from gradcli.minimize.minimum import Best, Found, Iterate
@@ -150,8 +150,8 @@ class Runs:
     def _is_in_doubt(self, outcome: Outcome) -> bool:
         """Whether a sum of squares may have lower ends: one of so few that all could be 0."""
         fit = self.problem.fit
-        is_few = fit is not None and fit.residuals.count <= 2 * self.problem.objective.size
-        return is_few or outcome.reason.ending is not Ending.CONVERGED
+        is_small = fit is not None and fit.residuals.count <= 2 * self.problem.objective.size
+        return is_small or outcome.reason.ending is not Ending.CONVERGED
 
     def _may_fit_again(self) -> bool:
         """Whether a fit may be tried from other starts when the end of the first is in doubt."""
@@ -342,7 +342,7 @@ class Runs:
         """Return the numbers of another point that are not those of this one, by name."""
         names = self.problem.names
         pairs = zip(names, here.tolist(), found.point.tolist(), strict=True)
-        return few([f"{name} = {stopping.short(y)}" for name, x, y in pairs if x != y])
+        return listed([f"{name} = {stopping.short(y)}" for name, x, y in pairs if x != y])
 
     def _seconds_left(self) -> float | None:
         return None if self._end is None else max(0.0, self._end - time.monotonic())

@@ -18,7 +18,7 @@ from gradcli.options import (
     texts,
     whole,
 )
-from gradcli.point import nowhere
+from gradcli.point import no_location
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Settings(Random, Solving, Fitting):
     """The limits of parameters by name."""
     columns: Collection[str] = ()
     """All columns of the data, for messages about a name that is none of them."""
-    place: Callable[[int], str] | None = staticmethod(nowhere)
+    location: Callable[[int], str] | None = staticmethod(no_location)
     """From a row of the data, counted from 0, to where it stands: " of d.csv (line 7)"; None where
     rows are not to be named, as those of a batch."""
     looks = False

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, few, printable
+from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, listed
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
 from gradcli.language.bindings import choice
@@ -37,7 +37,7 @@ CHECKED_NUMBERS = 1_000_000
 """Up to so many numbers of data every step of the formula is checked at a start."""
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """What is to be minimised, before it is checked."""
 
     formula: Node
@@ -128,7 +128,7 @@ class Task(NamedTuple):
         from gradcli.calculus.kinks import explained
 
         why = explained(self.objective.graph, self.objective.result, list(names.values()))
-        return f"the derivative with respect to {few(list(names))} is 0 everywhere: {why}"
+        return f"the derivative with respect to {listed(list(names))} is 0 everywhere: {why}"
 
     def engine_warnings(self, settings: Settings, *, has_steps: bool = True) -> list[str]:
         """Return a warning about what runs in Python though another engine was asked for.
@@ -137,15 +137,15 @@ class Task(NamedTuple):
         """
         if not engines.repays(settings.engine, 0.0):
             return []
-        asked = example("engine", settings.engine)
+        option = example("engine", settings.engine)
         obstacle = self.objective.obstacle()
         if obstacle is not None:
-            return [f"{asked}: {obstacle}, so it is computed in Python"]
+            return [f"{option}: {obstacle}, so it is computed in Python"]
         plan = settings.plan if has_steps else None
         if plan is not None and not plan.is_fixed:
             name, *_ = choice(spelled("schedule"), settings.schedule or "")
             why = f"the schedule {name} looks at each value"
-            return [f"{asked}: {why}, so the steps are taken in Python"]
+            return [f"{option}: {why}, so the steps are taken in Python"]
         return []
 
     def box(self, start: Sequence[Any] = (), frozen: Collection[str] = ()) -> Box:
@@ -190,7 +190,7 @@ def task(
         found = task(formula, origin, start, fixed, files.hold().held, settings)
         why = "the formula is no sum or mean over rows, so all rows are held in memory"
         return found._replace(warnings=[why])
-    point, constants = _parted(values, start)
+    point, constants = _split(values, start)
     nodes = formula.graph.variables([formula.id])
     moving = {name: nodes[name] for name in point if name in nodes}
     held = [name for name in formula.graph.columns if name in constants]
@@ -213,7 +213,7 @@ def task(
         squares = squares._replace(weight=weighting.node(residual, prod(shape)))
         formula = weighted(formula, squares, loss)
     objective, over = objective_over(
-        formula, origin, list(point), constants, settings.engine, files, settings.place
+        formula, origin, list(point), constants, settings.engine, files, settings.location
     )
     is_plain = squares is None and files is None and settings.may_be_lm
     if is_plain and (settings.method or not (columns or objective.size > PLAIN_PARAMETERS)):
@@ -243,7 +243,7 @@ def objective_over(
     constants: Mapping[str, Any],
     engine: str = engines.AUTO,
     files: Rows | None = None,
-    place: Callable[[int], str] | None = None,
+    location: Callable[[int], str] | None = None,
 ) -> tuple[Objective, Rows | None]:
     """Return the objective, computed by blocks of rows if they are many and it can be.
 
@@ -264,12 +264,12 @@ def objective_over(
             constants = {name: value for name, value in constants.items() if name not in held}
     if rows is None:
         whole = Objective(
-            graph, formula.id, parameters, origin, constants, engine=engine, place=place
+            graph, formula.id, parameters, origin, constants, engine=engine, location=location
         )
         return whole, None
     from gradcli.minimize.rows_objective import RowsObjective
 
-    return RowsObjective(formula, parameters, origin, constants, rows, engine, place), rows
+    return RowsObjective(formula, parameters, origin, constants, rows, engine, location), rows
 
 
 def compiled_over(
@@ -312,7 +312,7 @@ def unstarted(
     return found
 
 
-def _parted(
+def _split(
     values: Mapping[str, Any], start: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the values that move, in the order of their starts, and those that stay."""
@@ -332,17 +332,17 @@ def weighting_of(settings: Settings, data: Mapping[str, Any]) -> Weighting:
     )
 
 
-def _column(field: str, given: Any, data: Mapping[str, Any], columns: Collection[str]) -> Any:
+def _column(field: str, value: Any, data: Mapping[str, Any], columns: Collection[str]) -> Any:
     """Return the column of a name, and anything else as it is."""
-    if not isinstance(given, str):
-        return given
-    if given in data:
-        found = data[given]
-        return Column(given, found) if isinstance(found, tuple) else found
+    if not isinstance(value, str):
+        return value
+    if value in data:
+        found = data[value]
+        return Column(value, found) if isinstance(found, tuple) else found
     known = list(columns or data)
-    close = suggestion(given, known)
-    hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
-    message = f"{example(field, printable(given, 60))}: the data have no such column"
+    close = suggestion(value, known)
+    hint = f"did you mean '{close}'?" if close else f"its columns are {listed(known)}"
+    message = f"{example(field, listed([value]))}: the data have no such column"
     raise NameValueError(message, hint=hint if data else f"give {spelled('data')} too")
 
 
@@ -398,8 +398,8 @@ def _values(
         misspelt = [name for name in missing if suggestion(name, unused)]
         missing = misspelt or missing
         close = suggestion(missing[0], known)
-        hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
-        message = f"{printable(missing[0], 60)} has no start and is no column of the data"
+        hint = f"did you mean '{close}'?" if close else f"its columns are {listed(known)}"
+        message = f"{listed(missing[:1])} has no start and is no column of the data"
         # A header that no formula can name is a fault of the file, not of the words.
         error = NameValueError if all(map(is_name, known)) else FileError
         raise error(
@@ -417,8 +417,8 @@ def _limits(bounds: Mapping[str, Limits], point: Mapping[str, Any]) -> list[Limi
     for name, (low, high) in bounds.items():
         if name not in point:
             close = suggestion(name, point)
-            message = f"{printable(name, 60)} has bounds and is no parameter"
-            hint = f"did you mean '{close}'?" if close else f"the parameters are {few(list(point))}"
+            message = f"{listed([name])} has bounds and is no parameter"
+            hint = f"did you mean '{close}'?" if close else f"the parameters are {listed(point)}"
             raise NameValueError(message, hint=hint)
         if not low < high:
             message = f"the lower bound of {name}, {low:g}, is not below the upper one, {high:g}"

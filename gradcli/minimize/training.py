@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gradcli.data.columns import length_of
 from gradcli.data.rows import PieceRows
-from gradcli.errors import MathematicsError, UsageError, few
+from gradcli.errors import MathematicsError, UsageError, listed
 from gradcli.graph.printing import label
 from gradcli.language.bindings import choice
 from gradcli.minimize.methods import first_order
@@ -88,8 +88,8 @@ class Training:
     ) -> None:
         _check(settings)
         self._formula = Typed(formula.graph, formula.id, origin)
-        self._given = {**fixed, **start}
-        self._shapes = {name: shape_of(value, name) for name, value in self._given.items()}
+        self._values = {**fixed, **start}
+        self._shapes = {name: shape_of(value, name) for name, value in self._values.items()}
         self._fixed = fixed
         self._rows = rows
         self._settings = settings
@@ -325,7 +325,7 @@ class Training:
     # ------------------------------------------------------------ what it is made of
 
     def _start(self) -> dict[str, Any]:
-        return {name: self._given[name] for name in self.task.objective.parameters}
+        return {name: self._values[name] for name in self.task.objective.parameters}
 
     def _first_task(self, start: Mapping[str, Any]) -> Task:
         """Return the task of minimising the formula on the first batch; it checks all names."""
@@ -353,7 +353,7 @@ class Training:
         mixed = [] if formula is None else inner(formula)
         if formula is None or not mixed:
             return []
-        names = few([label(formula.graph, node) for node in mixed])
+        names = listed([label(formula.graph, node) for node in mixed])
         are = "is that" if len(mixed) == 1 else "are those"
         return [f"{names} {are} of each batch, not of all rows"]
 
@@ -379,7 +379,7 @@ class Training:
         """Return the task of minimising the formula, read for these rows."""
         settings = self._settings
         if isinstance(data, dict) or getattr(data, "batch", None):  # whose rows nobody can find
-            settings = settings.replaced(place=None)
+            settings = settings.replaced(location=None)
         if settings.engine == "auto":
             # Machine code would begin after a number of evaluations, and a resumed run counts anew.
             settings = settings.replaced(engine="python")

@@ -85,7 +85,7 @@ class Function(NamedTuple):
             for node, sentence in list(table.kinks.items())[:5]
         ]
 
-    def nowhere(self) -> MathematicsError:
+    def no_value(self) -> MathematicsError:
         """Return the error for a formula that has no value at any point: that of the first."""
         start = {name: float(r.at(np.array([0]))[0]) for name, r in self.ranges.items()}
         try:
@@ -114,15 +114,15 @@ def curves(function: Function) -> Curves:
     x, columns, missing, notes = _sampled(function)
     lines, limits = [], []
     (name,) = function.ranges
-    for place, (points, y) in enumerate(zip(x, columns, strict=True)):
+    for index, (points, y) in enumerate(zip(x, columns, strict=True)):
 
-        def evaluate(at: Vector, place: int = place) -> Vector:
-            found = function.columns(at)[place]
+        def evaluate(at: Vector, index: int = index) -> Vector:
+            found = function.columns(at)[index]
             return np.where(np.isfinite(found), found, np.nan)
 
-        what = "the formula" if place == 0 else f"its derivative by {function.wrt[place - 1]}"
-        if missing[place].gaps:
-            notes.append(function.where + missing[place].sentence(what, name))
+        what = "the formula" if index == 0 else f"its derivative by {function.wrt[index - 1]}"
+        if missing[index].gaps:
+            notes.append(function.where + missing[index].sentence(what, name))
         cut = limits_at_pole(points, y, evaluate)
         if cut is not None:
             notes.append(f"{function.where}{what} has a pole; its axis is cut at {both(cut)}")
@@ -163,27 +163,27 @@ def _sampled(function: Function) -> Samples:
 
     Raises MathematicsError when the formula has a value nowhere.
     """
-    (given,) = function.ranges.values()
-    size = min(-(-given.length // PIECES), BLOCK)
+    (points,) = function.ranges.values()
+    size = min(-(-points.length // PIECES), BLOCK)
     kept_x: list[list[Vector]] = [[] for _ in range(1 + len(function.wrt))]
     kept_y: list[list[Vector]] = [[] for _ in kept_x]
-    missing = [Missing(0, given.length, 0.0) for _ in kept_x]
+    missing = [Missing(0, points.length, 0.0) for _ in kept_x]
     table = function.table(function.ranges)
     for block in table.blocks():
         x = np.asarray(block.inputs[0], dtype=np.float64)
-        for place, column in enumerate((block.value, *block.slopes)):
+        for index, column in enumerate((block.value, *block.slopes)):
             gaps = np.flatnonzero(~np.isfinite(column))
             y = np.where(np.isfinite(column), column, np.nan)
             if gaps.size:
-                count, of, first = missing[place]
-                missing[place] = Missing(
+                count, of, first = missing[index]
+                missing[index] = Missing(
                     count + gaps.size, of, first if count else float(x[gaps[0]])
                 )
-            places = outline(y, size)
-            kept_x[place].append(x[places])
-            kept_y[place].append(y[places])
-    if missing[0].gaps == given.length:
-        raise function.nowhere()
+            indices = outline(y, size)
+            kept_x[index].append(x[indices])
+            kept_y[index].append(y[indices])
+    if missing[0].gaps == points.length:
+        raise function.no_value()
     return Samples(
         [np.concatenate(parts) for parts in kept_x],
         [np.concatenate(parts) for parts in kept_y],
@@ -193,7 +193,7 @@ def _sampled(function: Function) -> Samples:
 
 
 def outline(y: Vector, size: int) -> Vector:
-    """Return the places of the points to keep: of each `size`, both ends, lowest and highest.
+    """Return the indices of the points to keep: of each `size`, both ends, lowest and highest.
 
     The first gap among them is kept as well.
     """
@@ -226,32 +226,32 @@ GROWTH = 1e4
 
 
 def broken(x: Vector, y: Vector, evaluate: Evaluate) -> Vector:
-    """Return the places i such that the curve is broken between x[i] and x[i + 1]."""
+    """Return the indices i such that the curve is broken between x[i] and x[i + 1]."""
     with np.errstate(invalid="ignore", over="ignore"):
         jumps = np.abs(np.diff(y))
     jumps[~np.isfinite(jumps)] = 0
     around = np.concatenate([[0], jumps, [0]])
-    places = np.flatnonzero(
+    indices = np.flatnonzero(
         (jumps > SEEN * _height(y)) & (jumps >= around[:-2]) & (jumps >= around[2:])
     )
-    left, right = x[places], x[places + 1]
-    at_left, at_right = y[places], y[places + 1]
-    enough = jumps[places] / 2
+    left, right = x[indices], x[indices + 1]
+    at_left, at_right = y[indices], y[indices + 1]
+    enough = jumps[indices] / 2
     found: list[int] = []
     for _ in range(HALVINGS):
-        if not places.size:
+        if not indices.size:
             break
         middle = left + (right - left) / 2
         at_middle = evaluate(middle)
         with np.errstate(over="ignore"):
             goes_left = np.abs(at_middle - at_left) >= np.abs(at_right - at_middle)
             ends = (middle == left) | (middle == right) | ~np.isfinite(at_middle)
-            found += places[ends].tolist()
+            found += indices[ends].tolist()
             left, at_left = np.where(goes_left, (left, at_left), (middle, at_middle))
             right, at_right = np.where(goes_left, (middle, at_middle), (right, at_right))
             going = ~ends & (np.abs(at_right - at_left) >= enough)
-        places, enough, left, right, at_left, at_right = [
-            array[going] for array in (places, enough, left, right, at_left, at_right)
+        indices, enough, left, right, at_left, at_right = [
+            array[going] for array in (indices, enough, left, right, at_left, at_right)
         ]
     return np.array(sorted(found), dtype=np.intp)
 
@@ -265,10 +265,10 @@ def _height(y: Vector) -> float:
     return 2 * (high - low) or float(np.ptp(finite))
 
 
-def with_gaps(x: Vector, y: Vector, places: Vector) -> tuple[Vector, Vector]:
+def with_gaps(x: Vector, y: Vector, indices: Vector) -> tuple[Vector, Vector]:
     """Return the curve with a nan in the middle of each interval where it is broken."""
-    middle = x[places] + (x[places + 1] - x[places]) / 2
-    return np.insert(x, places + 1, middle), np.insert(y, places + 1, np.nan)
+    middle = x[indices] + (x[indices + 1] - x[indices]) / 2
+    return np.insert(x, indices + 1, middle), np.insert(y, indices + 1, np.nan)
 
 
 def limits_at_pole(x: Vector, y: Vector, evaluate: Evaluate) -> tuple[float, float] | None:
@@ -313,9 +313,9 @@ def both(ends: tuple[float, float]) -> str:
 
 def _has_pole(x: Vector, y: Vector, evaluate: Evaluate) -> bool:
     """Return whether the values grow without limit near the largest one."""
-    place = int(np.nanargmax(np.abs(y)))
-    largest = abs(float(y[place]))
-    low, high = x[max(place - 1, 0)], x[min(place + 1, len(x) - 1)]
+    index = int(np.nanargmax(np.abs(y)))
+    largest = abs(float(y[index]))
+    low, high = x[max(index - 1, 0)], x[min(index + 1, len(x) - 1)]
     for _ in range(60):
         points = np.linspace(low, high, 9)
         values = np.abs(evaluate(points))

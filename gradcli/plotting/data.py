@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.data.input import shown
-from gradcli.errors import FileError, UsageError, few
+from gradcli.errors import FileError, UsageError, listed
 from gradcli.formula import parse
 from gradcli.graph.literals import number_text
 from gradcli.graph.shapes import ROWS
@@ -68,8 +68,8 @@ class Against(NamedTuple):
     def at(self, columns: Mapping[str, Any]) -> Vector:
         """Return x in some rows; nan where there is none."""
         nodes = self.formula.graph.reachable([self.formula.id])
-        given = {**self.values, **columns}
-        found = interpreter.run(self.formula.graph, nodes, given, ieee=True)
+        values = {**self.values, **columns}
+        found = interpreter.run(self.formula.graph, nodes, values, ieee=True)
         x: Vector = np.asarray(found.numbers[self.formula.id], dtype=np.float64)
         return np.where(np.isfinite(x), x, np.nan)
 
@@ -186,7 +186,7 @@ def check_columns(path: str, names: Sequence[str]) -> None:
     if len(names) not in {2, 3}:
         message = f"{shown(path)} has {len(names)} columns, and --points takes two or three: "
         message += "x, y and what colours them"
-        raise FileError(message, hint=f"keep three of its columns: {few(names)}")
+        raise FileError(message, hint=f"keep three of its columns: {listed(names)}")
 
 
 def can_hold(chart: Chart) -> bool:
@@ -219,11 +219,11 @@ def _over(panel: Panel, points: Scattered, notes: list[str]) -> Panel:
     field = panel.field
     if field is not None:
         hidden = 0
-        for place, mark in enumerate(made):
+        for index, mark in enumerate(made):
             inside = _within(mark.x, field.x) & _within(mark.y, field.y)
             hidden += int((~inside).sum())
             colour = None if mark.colour is None else mark.colour[inside]
-            made[place] = mark._replace(x=mark.x[inside], y=mark.y[inside], colour=colour)
+            made[index] = mark._replace(x=mark.x[inside], y=mark.y[inside], colour=colour)
         if hidden:
             count = sum(len(mark.x) for mark in made) + hidden
             notes.append(f"{hidden} of {count} points are outside of the plot")

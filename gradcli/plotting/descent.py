@@ -295,10 +295,10 @@ def _fit_panels(
     start, least, most = 0, np.inf, -np.inf
     for block in fit.blocks():
         fitted, residual = (block[name] for name in fit.names[-4:-2])
-        places = np.arange(-start % stride, len(fitted), stride)
+        rows = np.arange(-start % stride, len(fitted), stride)
         start += len(fitted)
         least, most = min(least, block[predictor].min()), max(most, block[predictor].max())
-        parts.append([column[places] for column in (block[predictor], fitted + residual, residual)])
+        parts.append([column[rows] for column in (block[predictor], fitted + residual, residual)])
     x, y, residuals = (np.concatenate(column) for column in zip(*parts, strict=True))
     error = None if sigma is None else np.broadcast_to(sigma, (fit.count,))[::stride]
     grid = np.linspace(least, most, CURVE) if most > least else x[:1]

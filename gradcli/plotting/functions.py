@@ -40,11 +40,11 @@ def chart(functions: Sequence[Function]) -> Chart:
     (name,) = first.ranges
     is_one = len(functions) == 1
     panels = []
-    for place, title in enumerate(["value", *[f"∂f/∂{other}" for other in first.wrt]]):
-        labels = ["" if is_one or place else function.formula.source for function in functions]
-        lines = [Line(*curve.lines[place], text) for curve, text in zip(found, labels, strict=True)]
-        bands = [] if place else _bands(functions, found)
-        panels.append(Panel(name, title, [*bands, *lines], limits=_hull(found, place)))
+    for index, title in enumerate(["value", *[f"∂f/∂{other}" for other in first.wrt]]):
+        labels = ["" if is_one or index else function.formula.source for function in functions]
+        lines = [Line(*curve.lines[index], text) for curve, text in zip(found, labels, strict=True)]
+        bands = [] if index else _bands(functions, found)
+        panels.append(Panel(name, title, [*bands, *lines], limits=_hull(found, index)))
     title = first.formula.source if is_one else f"{len(functions)} formulas"
     return Chart(title, panels, stacked=True, notes=notes)
 
@@ -79,26 +79,26 @@ def _check(function: Function, first: Function) -> None:
     if function is not first and len(names) == 2:
         message = "contours of several formulas do not fit into one plot"
         raise UsageError(message, hint="draw them one by one, or over one range")
-    for name, given in function.ranges.items():
-        ends = given.at(np.array([0, given.length - 1]))
+    for name, points in function.ranges.items():
+        ends = points.at(np.array([0, points.length - 1]))
         if np.abs(ends).max() > LARGEST:
             message = (
                 f"the range of {name} goes beyond {number_text(LARGEST)}, and no axis is so long"
             )
             raise UsageError(message, hint=f"for example {name}=-5:5:0.01")
-        if given.length < 2:
+        if points.length < 2:
             message = f"the range of {name} has one point, and a plot needs two"
             raise UsageError(message, hint=f"for example {name}=-5:5:0.01")
 
 
-def _hull(found: Sequence[Curves], place: int) -> tuple[float, float] | None:
+def _hull(found: Sequence[Curves], index: int) -> tuple[float, float] | None:
     """Return the limits of several curves in one panel: those that hold the limits of each."""
-    if all(curve.limits[place] is None for curve in found):
+    if all(curve.limits[index] is None for curve in found):
         return None
     ends = []
     for curve in found:
-        y = curve.lines[place][1]
-        own = curve.limits[place]
+        y = curve.lines[index][1]
+        own = curve.limits[index]
         if own is None and np.isfinite(y).any():
             own = float(np.nanmin(y)), float(np.nanmax(y))
         if own is not None:
@@ -117,7 +117,7 @@ def contour(function: Function) -> Chart:
 
     Derivatives by other names than those of the ranges have contours of their own.
     """
-    thinned = {name: _thinned(given) for name, given in function.ranges.items()}
+    thinned = {name: _thinned(points) for name, points in function.ranges.items()}
     x, y = [r.at(np.arange(r.length)) for r in thinned.values()]
     table = function.table(thinned)
     columns = joined([[block.value, *block.slopes] for block in table.blocks()])
@@ -127,11 +127,11 @@ def contour(function: Function) -> Chart:
         for column in columns
     ]
     if np.isnan(z).all():
-        raise function.nowhere()
+        raise function.no_value()
     notes = function.kinks(table)
-    for (name, given), shown in zip(function.ranges.items(), thinned.values(), strict=True):
-        if shown.length < given.length:
-            notes.append(f"the plot shows {shown.length} of {given.length} points along {name}")
+    for (name, points), shown in zip(function.ranges.items(), thinned.values(), strict=True):
+        if shown.length < points.length:
+            notes.append(f"the plot shows {shown.length} of {points.length} points along {name}")
     across, up = function.ranges
     marks: list[Mark] = [_field(x, y, z, "value", "the formula", notes)]
     panels = [Panel(across, up, marks)]
@@ -158,12 +158,12 @@ def _field(x: Vector, y: Vector, z: Vector, label: str, what: str, notes: list[s
     return Field(x, y, z, label, log, cut)
 
 
-def _thinned(given: Range) -> Range:
+def _thinned(points: Range) -> Range:
     """Return the range, or evenly spaced points of it when they are many, both ends among them."""
-    if given.length <= GRID:
-        return given
-    places = np.unique(np.linspace(0, given.length - 1, GRID).round().astype(np.int64))
-    return Range.through(given.at(places))
+    if points.length <= GRID:
+        return points
+    indices = np.unique(np.linspace(0, points.length - 1, GRID).round().astype(np.int64))
+    return Range.through(points.at(indices))
 
 
 def _field_limits(z: Vector) -> tuple[float, float] | None:

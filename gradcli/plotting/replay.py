@@ -105,11 +105,11 @@ def _notation(run: Run, names: Sequence[str], marks: Marks) -> dict[str, Any]:
     """Return the marks of the names and of what a step of plain descent does to each of them."""
     letters, updates = {}, {}
     known = latex_names(run.formula.graph)
-    for place, name in enumerate(names):
+    for number, name in enumerate(names):
         base, _, index = name.partition("[")
         letter = f"{{{known[base]}}}_{{[{index}}}" if index else known[base]
         letters[name] = marks.math(name, letter)
-        first = 4 * place
+        first = 4 * number
         before, rate, slope, after = (
             marks.mark("factor" if offset == 2 else "number", first + offset) for offset in range(4)
         )
@@ -178,8 +178,8 @@ def _given(m: Instructions, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _constants(m: Instructions, known: Mapping[str, Any]) -> dict[str, Any]:
-    place = np.frompyfunc(m.of, 1, 1)
-    return {name: place(np.asarray(value, dtype=object)) for name, value in known.items()}
+    slot = np.frompyfunc(m.of, 1, 1)
+    return {name: slot(np.asarray(value, dtype=object)) for name, value in known.items()}
 
 
 def _finished(
@@ -189,7 +189,7 @@ def _finished(
     found = m.run(graph, roots, given)
     if any(found[root] is None for root in roots):
         return None
-    outputs = [number.place for root in roots for number in np.ravel(found[root]).tolist()]
+    outputs = [number.slot for root in roots for number in np.ravel(found[root]).tolist()]
     made = {**m.program(), "outputs": outputs}
     return made if len(json.dumps(made)) <= LARGEST else None
 
@@ -294,7 +294,7 @@ def rule_lines(step: Step, marks: Marks) -> list[str]:
     What is kept comes first, and the next point follows from it.
     """
     graph, (point, *memory) = step.graph, step.outputs
-    held = [graph.variable(kept(place)) for place in range(len(memory))]
+    held = [graph.variable(kept(index)) for index in range(len(memory))]
     letters = dict(zip(held, "mvu", strict=False))
     new = {
         node: letters[old]

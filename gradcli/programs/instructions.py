@@ -1,7 +1,7 @@
 """Nodes as instructions over numbers, as data: what the interpreter in a page runs.
 
 One more target of gradcli.graph.bodies. An instruction is `[op, destination, argument, …]`; the
-destination and the arguments are places of numbers. Arrays are their numbers, one by one. `program`
+destination and the arguments are slots of numbers. Arrays are their numbers, one by one. `program`
 of `Instructions` tells the whole format, pictures/lesson/interpreter.js runs it.
 """
 
@@ -50,13 +50,13 @@ class UnavailableError(Exception):
 
 
 class Number(Symbol):
-    """A number, or a condition that is 1 or 0, at a place of a program."""
+    """A number, or a condition that is 1 or 0, in a slot of a program."""
 
-    __slots__ = ("m", "place")
+    __slots__ = ("m", "slot")
 
-    def __init__(self, m: Instructions, place: int) -> None:
+    def __init__(self, m: Instructions, slot: int) -> None:
         self.m = m
-        self.place = place
+        self.slot = slot
 
     def done(self, sign: str, *parts: Number | float) -> Number:
         """Return the number that an operator makes of others."""
@@ -81,7 +81,7 @@ class Instructions(SymbolicTarget):
 
     def __init__(self, count: int = 0, whole: Instructions | None = None) -> None:
         """Begin a program of `count` inputs, or a function of a `whole` program."""
-        self.inputs = [Number(self, place) for place in range(count)]
+        self.inputs = [Number(self, slot) for slot in range(count)]
         self._whole = whole or self
         self._next = count
         self._constants: dict[str, Number] = {}
@@ -104,19 +104,19 @@ class Instructions(SymbolicTarget):
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
         given, known = self.divided(arguments)
         functions = [self._function(body, len(given), *known) for body in (f, g)]
-        return self._append("choose", [condition.place, *functions, *[x.place for x in given]])
+        return self._append("choose", [condition.slot, *functions, *[x.slot for x in given]])
 
     def pick(self, table: Callable[[], list[float]], index: Number) -> Number:
-        """Return the number of a table at an index, which must be one of its places."""
+        """Return the number of a table at an index, which must be one of its indices."""
         whole, name = self._whole, table.__name__
         if name not in whole._tables:  # noqa: SLF001 - of this class
             whole._tables[name] = len(whole._listed)  # noqa: SLF001
             whole._listed.append(table())  # noqa: SLF001
-        return self._append("pick", [index.place, whole._tables[name]])  # noqa: SLF001
+        return self._append("pick", [index.slot, whole._tables[name]])  # noqa: SLF001
 
     def constant(self, x: Number | float) -> float | None:
         """Return the value of a number that is known now, else None."""
-        return self._known.get(x.place) if isinstance(x, Number) else x
+        return self._known.get(x.slot) if isinstance(x, Number) else x
 
     def literal(self, x: float) -> Number:
         """Return a number that stands in a formula."""
@@ -156,7 +156,7 @@ class Instructions(SymbolicTarget):
         known = [self.constant(argument) for argument in arguments]
         if name in FOLDED and None not in known:
             return self.of(FOLDED[name](*known))
-        return self._append(name, [self.of(argument).place for argument in arguments])
+        return self._append(name, [self.of(argument).slot for argument in arguments])
 
     def _append(self, op: str, arguments: list[int]) -> Number:
         key = (op, *arguments)
@@ -169,30 +169,30 @@ class Instructions(SymbolicTarget):
         return self._found[key]
 
     def _function(self, body: Body, count: int, *payload: Any) -> int:
-        """Return the place of a body among the functions of the whole program."""
+        """Return the index of a body among the functions of the whole program."""
         whole = self._whole
         name = "_".join([body.__name__, str(count), *map(str, payload)])
         if name not in whole._functions:  # noqa: SLF001 - of this class
-            place = whole._functions[name] = len(whole._programs)  # noqa: SLF001
+            slot = whole._functions[name] = len(whole._programs)  # noqa: SLF001
             whole._programs.append(None)  # noqa: SLF001
             inner = Instructions(count, whole)
             result = inner.of(body(inner, *inner.inputs, *payload))
-            whole._programs[place] = inner._own(result)  # noqa: SLF001
+            whole._programs[slot] = inner._own(result)  # noqa: SLF001
         return whole._functions[name]  # noqa: SLF001
 
     def _own(self, result: Number | None = None) -> dict[str, Any]:
-        constants = [[self._constants[name].place, _json(float(name))] for name in self._constants]
+        constants = [[self._constants[name].slot, _json(float(name))] for name in self._constants]
         found: dict[str, Any] = {"inputs": len(self.inputs), "size": self._next}
         found |= {"constants": constants, "code": self._code}
-        return found if result is None else {**found, "result": result.place}
+        return found if result is None else {**found, "result": result.slot}
 
     def program(self) -> dict[str, Any]:
         """Return the program for JSON.
 
-        The `inputs` are the first numbers of `size`; `constants` are pairs of a place and its
+        The `inputs` are the first numbers of `size`; `constants` are pairs of a slot and its
         number, and `code` the instructions in order. `choose` names a condition, two `functions`,
-        of which only one runs, and their arguments; a function is a program with the place of its
-        `result`. `pick` names the place of an index, and one of the `tables`.
+        of which only one runs, and their arguments; a function is a program with the slot of its
+        `result`. `pick` names the slot of an index, and one of the `tables`.
         """
         return {**self._own(), "functions": self._programs, "tables": self._listed}
 

@@ -60,7 +60,7 @@ def opened(
     """
     from gradcli.data.columns import ambiguous_column
     from gradcli.data.source import open_source
-    from gradcli.errors import few
+    from gradcli.errors import listed
 
     files = open_source(paths, **options)
     source = files.classified(classes) if classes else files
@@ -71,7 +71,7 @@ def opened(
         raise ambiguous_column(paths[0], name, source.ambiguous[name])
     if not names:
         message = f"the formula uses no column of {printable(paths[0], 200)}"
-        hint = source.repair or f"its columns are {few(source.columns)}"
+        hint = source.repair or f"its columns are {listed(source.columns)}"
         raise FileError(message, hint=hint)
     return source, names
 
@@ -186,7 +186,7 @@ def with_shapes(formula: Node, origin: Origin | None, shapes: Mapping[str, Shape
     One that was not typed is copied; what it says with explicit sizes stays as it is.
     """
     if origin is not None:
-        return typed(origin.source, {**dict.fromkeys(origin.given, ()), **shapes})
+        return typed(origin.source, {**dict.fromkeys(origin.shapes, ()), **shapes})
     copy = Graph()
     names = formula.graph.variables([formula.id])
     changed = {names[n]: copy.variable(n, shape) for n, shape in shapes.items() if n in names}

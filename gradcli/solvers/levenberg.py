@@ -46,7 +46,7 @@ CLEAR = 1e-6
 """A relative step, or a cosine between residuals and Jacobian, that only a minimum has."""
 
 RENEWED = 1 - 1e-6
-"""The share of the objective that it must be below before a stalled run is begun anew again."""
+"""The share of the objective that it must be below before a stalled run is restarted again."""
 
 UNMOVED = "no parameter changes the residuals here; choose another start"
 

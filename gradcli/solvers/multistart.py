@@ -58,8 +58,8 @@ def points(start: Vector, box: Box, count: int, seed: int) -> list[Vector]:
     every other start, and at least 1 for the rest.
     """
     generator = np.random.default_rng(seed)
-    spread = hypercube(generator, max(count - 1, 0), len(start))
-    others = [_placed(start, box, shares, place) for place, shares in enumerate(spread)]
+    samples = hypercube(generator, max(count - 1, 0), len(start))
+    others = [_placed(start, box, shares, place) for place, shares in enumerate(samples)]
     return [np.array(start, dtype=float), *others]
 
 

@@ -39,7 +39,7 @@ class Observer:
     def epoch(self, epoch: Any, point: Sequence[Any] | None) -> None:
         """Take note of an epoch that is over, and of the value of each parameter after it.
 
-        Where a run is continued the epochs before are told first; their points are not known.
+        Where a run is continued the epochs before come first; their points are not known.
         """
 
     def stop(self) -> bool:
@@ -106,14 +106,14 @@ class Observers(Observer):
     """Several observers as one.
 
     A maximum is found as the minimum of the negative; they see the values of the formula itself.
-    Events that every step brings are passed only to those that override their methods.
+    Events of every step are passed only to those that override their methods.
     """
 
     def __init__(self, observers: Iterable[Observer], *, is_maximum: bool = False) -> None:
         self._all = list(observers)
         self._is_maximum = is_maximum
         self.keeps = any(each.keeps for each in self._all)
-        self._told = {event: self._with(event) for event in ("step", "following", "batch", "stop")}
+        self._calls = {event: self._with(event) for event in ("step", "following", "batch", "stop")}
 
     def _with(self, event: str) -> list[Callable[..., Any]]:
         """Return the methods of those that override the method of an event."""
@@ -127,19 +127,19 @@ class Observers(Observer):
         return Observers(chosen, is_maximum=self._is_maximum)
 
     def __enter__(self) -> None:
-        """Tell all of them that the run sets off."""
+        """Notify all of them that the run starts."""
         for each in self._all:
             each.start()
 
     def step(self, record: Any) -> None:
-        """Tell all of them."""
+        """Notify all of them."""
         shown = record.swapped() if self._is_maximum else record
-        for tell in self._told["step"]:
-            tell(shown)
+        for call in self._calls["step"]:
+            call(shown)
 
     def following(self, step: int) -> int | None:
         """Return the first step that one of them wants to see."""
-        wanted = [ask(step) for ask in self._told["following"]]
+        wanted = [call(step) for call in self._calls["following"]]
         return min([other for other in wanted if other is not None], default=None)
 
     def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
@@ -149,20 +149,20 @@ class Observers(Observer):
                 each.keep(step, state, ends_epoch=ends_epoch)
 
     def batch(self, epoch: int, rows: int, value: float) -> None:
-        """Tell all of them."""
-        for tell in self._told["batch"]:
-            tell(epoch, rows, value)
+        """Notify all of them."""
+        for call in self._calls["batch"]:
+            call(epoch, rows, value)
 
     def epoch(self, epoch: Any, point: Sequence[Any] | None) -> None:
-        """Tell all of them."""
+        """Notify all of them."""
         for each in self._all:
             each.epoch(epoch, point)
 
     def stop(self) -> bool:
         """Return whether one of them says so."""
-        return any(ask() for ask in self._told["stop"])
+        return any(call() for call in self._calls["stop"])
 
     def __exit__(self, *_: object) -> None:
-        """Tell all of them that it is over."""
+        """Notify all of them that the run has ended."""
         for each in self._all:
             each.end()

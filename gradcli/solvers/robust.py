@@ -102,12 +102,12 @@ SCALE = Setting("scale", 1.0, POSITIVE)
 """The one setting of each: the size of a residual from which it counts less."""
 
 
-def loss(name: str, positional: Sequence[Any] = (), given: Mapping[str, Any] | None = None) -> Loss:
+def loss(name: str, positional: Sequence[Any] = (), named: Mapping[str, Any] | None = None) -> Loss:
     """Return the loss of a name with its settings: huber, huber(1.35), huber(scale=1.35).
 
     Raises UsageError for a name or setting that does not exist, and for a scale that is not a
     finite number above 0.
     """
     table = dict.fromkeys(LOSSES, (SCALE,))
-    settings = checked("loss", name, table, positional, given or {}, ordered=True)
+    settings = checked("loss", name, table, positional, named or {}, ordered=True)
     return Loss(name, **settings)

@@ -30,20 +30,20 @@ class Setting(NamedTuple):
 class _Rising(Text):
     words = "a list of whole numbers that rise"
 
-    def value(self, given: Any) -> list[int]:
+    def value(self, value: Any) -> list[int]:
         """Return a list of whole numbers, each above the one before and none below 0."""
-        if not isinstance(given, list) or not given:
+        if not isinstance(value, list) or not value:
             raise ValueError
-        numbers = [COUNT.value(part) for part in given]
+        numbers = [COUNT.value(part) for part in value]
         if any(after <= before for before, after in pairwise(numbers)):
             raise ValueError
         return numbers
 
 
 class _Flag(Number):
-    def value(self, given: Any) -> bool:
+    def value(self, value: Any) -> bool:
         """Return 0 or 1 as a flag."""
-        return bool(super().value(given))
+        return bool(super().value(value))
 
 
 BELOW_ONE = Number("at least 0 and below 1", lambda value: 0 <= value < 1)
@@ -59,7 +59,7 @@ def checked(
     name: str,
     table: Mapping[str, Sequence[Setting]],
     positional: Sequence[Any],
-    given: Mapping[str, Any],
+    named: Mapping[str, Any],
     *,
     ordered: bool = False,
 ) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def checked(
         hint = _near(name, table, f"the {what}{'es' if what.endswith('s') else 's'} are")
         raise UsageError(f"there is no {what} '{shown}'", hint=hint)
     settings = {setting.name: setting for setting in table[name]}
-    values = _named(name, list(settings), positional, given, ordered=ordered)
+    values = _named(name, list(settings), positional, named, ordered=ordered)
     for setting in values:
         if setting not in settings:
             raise _unknown(name, setting, settings)
@@ -86,7 +86,7 @@ def _named(
     name: str,
     order: Sequence[str],
     positional: Sequence[Any],
-    given: Mapping[str, Any],
+    named: Mapping[str, Any],
     *,
     ordered: bool,
 ) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _named(
         hint = f"the order is {', '.join(order)}" if order else f"write {name}"
         raise UsageError(f"{name} has {count}, not {len(positional)}", hint=hint)
     values = dict(zip(order, positional, strict=False))
-    for setting, value in given.items():
+    for setting, value in named.items():
         if setting in values:
             message = f"{setting} of {name} is given twice, as {_shown(values[setting])} and as"
             hint = f"keep one {setting}=…"

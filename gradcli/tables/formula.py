@@ -176,7 +176,7 @@ class RowFormula:
             {**self.values, **columns},
             formula.origin,
             allow_nonfinite=allow_nonfinite,
-            lines=Lines(self.columns, self.source.place, first),
+            lines=Lines(self.columns, self.source.location, first),
             certain=certain,
             digits=digits,
         )

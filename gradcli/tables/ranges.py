@@ -53,9 +53,9 @@ class Numbers(list[float]):
         """Return the numbers."""
         return self
 
-    def __getitem__(self, place: Any) -> Any:
+    def __getitem__(self, key: Any) -> Any:
         """Return a number, or a part as a column."""
-        found = super().__getitem__(place)
+        found = super().__getitem__(key)
         return Numbers(found) if isinstance(found, list) else found
 
 
@@ -123,7 +123,7 @@ class Range(NamedTuple):
     def each(self) -> Numbers:
         """Return all values of few that are not listed."""
         # Python rounds the quotient of two whole numbers of any length once.
-        found = [(self.first + self.step * place) / self.unit for place in range(self.length)]
+        found = [(self.first + self.step * index) / self.unit for index in range(self.length)]
         if self.stop is not None:
             found[-1] = self.stop
         return Numbers(found)
@@ -166,7 +166,7 @@ def derivatives(graph: Graph, root: int, nodes: Sequence[int], *, second: bool) 
 
     slopes = gradient(graph, root, nodes)
     matrix = hessian(graph, root, nodes) if second else []
-    triangle = [entry for place, row in enumerate(matrix) for entry in row[: place + 1]]
+    triangle = [entry for index, row in enumerate(matrix) for entry in row[: index + 1]]
     return [*(slopes[node] for node in nodes), *triangle]
 
 
@@ -244,7 +244,7 @@ class Table:
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order; the first of them only if all have values."""
         if self._is_small:
-            yield self._of_few()
+            yield self._small_block()
             return
         if not (self._gaps or self._nonfinite):
             for inputs in self._inputs():
@@ -278,7 +278,7 @@ class Table:
         from gradcli.programs.interpreter import run
 
         graph = self._formula.graph
-        found = run(graph, graph.reachable(self._roots), self._given(inputs), columns=True)
+        found = run(graph, graph.reachable(self._roots), self._values_over(inputs), columns=True)
         columns = [np.broadcast_to(found.numbers[root], len(inputs[0])) for root in self._roots]
         return self._block(inputs, columns), found
 
@@ -296,7 +296,7 @@ class Table:
         from gradcli.exact.certain import bounds, worked_out
         from gradcli.tables.certain import CertainColumns
 
-        graph, given = self._formula.graph, self._given(inputs)
+        graph, values = self._formula.graph, self._values_over(inputs)
         numbers = {**found.numbers, **dict(zip(self._roots, _worked(block), strict=True))}
 
         def row(index: int) -> list[Any]:
@@ -311,11 +311,11 @@ class Table:
             self._certain = CertainColumns(
                 self._digits, allow_nonfinite=self._nonfinite, gaps=self._gaps
             )
-        errors = bounds(graph, graph.reachable(self._roots), numbers, given)
+        errors = bounds(graph, graph.reachable(self._roots), numbers, values)
         worked = [(numbers[node], errors[node]) for node in self._roots]
         return self._block(inputs, self._certain.of_block(worked, row))
 
-    def _given(self, inputs: Sequence[Any]) -> dict[str, Any]:
+    def _values_over(self, inputs: Sequence[Any]) -> dict[str, Any]:
         """Return the values of all names, some of them columns."""
         return {**self._values, **dict(zip(self._ranges, inputs, strict=True))}
 
@@ -325,7 +325,7 @@ class Table:
         count = len(self._wrt)
         return Block(inputs, value, derived[:count], derived[count:])
 
-    def _of_few(self) -> Block:
+    def _small_block(self) -> Block:
         """Return all rows, made without NumPy."""
         from itertools import product
 

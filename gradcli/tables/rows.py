@@ -108,8 +108,8 @@ class RowTable:
     def _wrong(self, columns: Mapping[str, Any]) -> Any:
         """Return an array that says which rows read a step that has no value in doubles."""
         graph, root = self._formula.formula.graph, self._formula.formula.id
-        given = {**self._formula.values, **columns}
-        found = interpreter.run(graph, graph.reachable([root]), given)
+        values = {**self._formula.values, **columns}
+        found = interpreter.run(graph, graph.reachable([root]), values)
         nodes = names_to_nodes(graph, root)
         explainer = Explainer(graph, root, found, [nodes[n] for n in columns if n in nodes])
         return explainer.wrong_rows(len(next(iter(columns.values()))))
@@ -163,8 +163,8 @@ class RowTable:
                 found = worked_out(graph, nodes, {**values, **one}, self._digits)[nodes[0]]
                 alone = found[0] if hasattr(found, "ndim") else found
                 return [alone, *[Certain(x[index], DOUBLE_DIGITS) for x in slopes]]
-            given = {name: float(column[index]) for name, column in columns.items()}
-            made = worked_out(graph, nodes, {**values, **given}, self._digits)
+            numbers = {name: float(column[index]) for name, column in columns.items()}
+            made = worked_out(graph, nodes, {**values, **numbers}, self._digits)
             return [made[node] for node in nodes]
 
         return self._certain.of_block(worked, row)

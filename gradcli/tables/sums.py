@@ -48,12 +48,12 @@ class Sums:
         """Of sums over blocks no digits are counted."""
         constants = {name: value for name, value in values.items() if name not in wrt}
         point = [values[name] for name in wrt]
-        place = formula.source.place
+        location = formula.source.location
         if isinstance(rows, PieceRows):
             from gradcli.minimize.minimize import Recipe
 
             rows = rows.bound(Recipe(formula.text, dict(zip(wrt, point, strict=True)), constants))
-        objective = RowsObjective(node, wrt, node.origin, constants, rows, "python", place)
+        objective = RowsObjective(node, wrt, node.origin, constants, rows, "python", location)
         if not _is_to_be_looked_at(formula, wrt):
             found = objective.fast(point)
             if found is not None:

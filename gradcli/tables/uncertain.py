@@ -67,15 +67,15 @@ class WithErrors:
     row that is negative.
     """
 
-    def __init__(self, table: Table, given: RowErrors, inputs: Sequence[str]) -> None:
+    def __init__(self, table: Table, errors: RowErrors, inputs: Sequence[str]) -> None:
         self._table = table
-        self._names, self._has_second = given.names, given.has_second
-        self._columns = {name: inputs.index(column) for name, column in given.columns.items()}
-        known = given.inputs.only([name for name in self._names if name not in given.columns])
+        self._names, self._has_second = errors.names, errors.has_second
+        self._columns = {name: inputs.index(column) for name, column in errors.columns.items()}
+        known = errors.inputs.only([name for name in self._names if name not in errors.columns])
         self._sizes = dict(zip(known.names, known.errors, strict=True))
         self._correlation = np.eye(len(self._names))
-        places = np.ix_(*2 * [[self._names.index(name) for name in known.names]])
-        self._correlation[places] = known.correlation
+        positions = np.ix_(*2 * [[self._names.index(name) for name in known.names]])
+        self._correlation[positions] = known.correlation
 
     @property
     def kinks(self) -> dict[int, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import MathematicsError, NameValueError, few, printable
+from gradcli.errors import MathematicsError, NameValueError, listed, printable
 from gradcli.language.names import suggestion
 from gradcli.options import spelled
 from gradcli.records import NamedTuple
@@ -87,10 +87,10 @@ class Inputs(NamedTuple):
     @property
     def correlations(self) -> dict[tuple[str, str], float]:
         """The correlations that are not 0, by pairs of names."""
-        places = zip(*np.nonzero(np.triu(self.correlation, 1)), strict=True)
+        pairs = zip(*np.nonzero(np.triu(self.correlation, 1)), strict=True)
         return {
             (self.names[i], self.names[j]): float(np.clip(self.correlation[i, j], -1.0, 1.0))
-            for i, j in places
+            for i, j in pairs
         }
 
     def of(self, name: str, value: Any) -> Any:
@@ -150,7 +150,7 @@ def inputs(
         matrix[i, j] = matrix[j, i] = value
     if correlations and np.linalg.eigvalsh(matrix)[0] < -ROUNDING * len(names):
         pairs = [f"{a},{b}={value:g}" for (a, b), value in correlations.items()]
-        message = f"no numbers have the correlations {few(pairs)} together"
+        message = f"no numbers have the correlations {listed(pairs)} together"
         hint = "the matrix of correlations must not have a negative eigenvalue"
         raise NameValueError(message, hint=hint)
     fitted = frozenset(() if saved is None else saved.names)
@@ -160,7 +160,7 @@ def inputs(
 def _known(names: Sequence[str]) -> str:
     if not names:
         return "give errors as x=1.0±0.1"
-    return f"the names with errors are {few(names)}"
+    return f"the names with errors are {listed(names)}"
 
 
 # ---------------------------------------------------------------- first and second order
@@ -240,8 +240,8 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
         deviation, shares = first_order(parts, uncertain.correlation)
     error = float(deviation)
     budget = {name: Share(0.0, 0.0, 0.0, 0.0) for name in given.names}
-    for place, name in enumerate(names):
-        each = (gradient[place], uncertain.errors[place], abs(parts[place]), shares[place])
+    for index, name in enumerate(names):
+        each = (gradient[index], uncertain.errors[index], abs(parts[index]), shares[index])
         budget[name] = Share(*map(float, each))
     value = float(point.value)
     if not math.isfinite(error):
@@ -385,7 +385,7 @@ def _results(
     nodes = graph.variables([result])
     moving = {name: node for name, node in nodes.items() if name in given.bases}
     fixed = {name: values[name] for name in nodes if name not in moving}
-    places = {
+    positions = {
         name: [
             given.names.index(entry) if entry in given.names else None
             for entry in entry_names(name, graph.shape(node))
@@ -400,9 +400,9 @@ def _results(
         for name, node in moving.items():
             middle = np.asarray(values[name], dtype=float).ravel()
             moved = np.tile(middle, (rows, 1))
-            for column, place in enumerate(places[name]):
-                if place is not None:
-                    moved[:, column] += draws[:, place]
+            for column, position in enumerate(positions[name]):
+                if position is not None:
+                    moved[:, column] += draws[:, position]
             columns.append(moved.reshape(rows, *graph.shape(node)))
         yield compute(columns, rows)
 

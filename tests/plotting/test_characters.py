@@ -240,8 +240,8 @@ def test_any_numbers_can_be_drawn(values: list[float], unicode: bool) -> None:
 
 
 def test_places_on_an_axis() -> None:
-    assert Axis(0, 10).places(np.array([0, 5, 10.0]), 11).tolist() == [0, 5, 10]
-    shares = Axis(0, 2, log=True).places(np.array([1, 10, 100, 0]), 3)
+    assert Axis(0, 10).positions(np.array([0, 5, 10.0]), 11).tolist() == [0, 5, 10]
+    shares = Axis(0, 2, log=True).positions(np.array([1, 10, 100, 0]), 3)
     np.testing.assert_allclose(shares, [0, 1, 2, np.nan])
 
 

@@ -38,7 +38,7 @@ def many_digits() -> Iterator[None]:
 def of_row(name: str, count: int, payload: Any) -> tuple[Instructions, Any]:
     """The program of one row, and its result; None without a body for it."""
     graph = Graph()
-    names = [f"x{place}" for place in range(count)]
+    names = [f"x{slot}" for slot in range(count)]
     node = graph.add(TABLE[name], tuple([graph.variable(n) for n in names]), payload)
     m = Instructions(count)
     return m, m.run(graph, [node], dict(zip(names, m.inputs, strict=True)))[node]
@@ -62,7 +62,7 @@ def test_every_row_with_a_body_agrees_with_mpmath() -> None:
             assert (result is None) == (row.library and row.name not in FREE), row.name
             if result is not None:
                 given = [point for point, _ in members]
-                jobs.append({"program": m.program(), "points": given, "results": [result.place]})
+                jobs.append({"program": m.program(), "points": given, "results": [result.slot]})
                 points.append((row, case, payload, members))
     wrong = []
     for (row, case, payload, members), found in zip(points, runs(jobs), strict=True):
@@ -84,8 +84,8 @@ def test_bessel_functions_of_whole_order_agree_with_mpmath(name: str) -> None:
         graph = Graph()
         node = graph.add(row, (graph.constant(order), graph.variable("x")), None)
         m = Instructions(1)
-        place = m.run(graph, [node], {"x": m.inputs[0]})[node].place
-        jobs.append({"program": m.program(), "points": points, "results": [place]})
+        slot = m.run(graph, [node], {"x": m.inputs[0]})[node].slot
+        jobs.append({"program": m.program(), "points": points, "results": [slot]})
     wrong = []
     for order, found in zip(orders, runs(jobs), strict=True):
         for (x,), (got,) in zip(points, found, strict=True):
@@ -131,10 +131,10 @@ def test_values_and_gradients_are_those_of_the_command(source: str, values: dict
     slopes = formula.derivatives()
     roots = [formula.id, *[slopes[name].id for name in names]]
     found = m.run(formula.graph, roots, given)
-    places = [x.place for root in roots for x in np.ravel(found[root])]
+    slots = [x.slot for root in roots for x in np.ravel(found[root])]
     point = np.concatenate([np.ravel(values[name]) for name in names])
     program = json.loads(json.dumps(m.program()))
-    ((got,),) = runs([{"program": program, "points": [point], "results": places}])
+    ((got,),) = runs([{"program": program, "points": [point], "results": slots}])
     gradient = formula.gradient(values)
     expected = [formula.evaluate(values), *[gradient[name] for name in names]]
     np.testing.assert_allclose(

@@ -70,8 +70,8 @@ def test_blocks_of_any_size_give_the_same(
         assert len(blocks) == max(1, -(-100 // rows))
         found = np.concatenate([block.value for block in blocks])
         assert found == pytest.approx(expected(columns["x"], columns["X"]), rel=1e-13, abs=1e-14)
-        for place, name in enumerate(formula.columns):
-            assert (np.concatenate([b.inputs[place] for b in blocks]) == columns[name]).all()
+        for location, name in enumerate(formula.columns):
+            assert (np.concatenate([b.inputs[location] for b in blocks]) == columns[name]).all()
 
 
 @pytest.mark.parametrize(
@@ -151,5 +151,5 @@ def test_the_line_of_a_row(tmp_path: Path, text: str, lines: list[int]) -> None:
     source = open_source([str(path)])
 
     places = [f" of {path} (line {lines[row]})" for row in rows]
-    assert [source.place(row) for row in rows] == places
-    assert source.place(len(lines)) == f" of {path}"
+    assert [source.location(row) for row in rows] == places
+    assert source.location(len(lines)) == f" of {path}"

@@ -93,9 +93,9 @@ def card(sketch: Sketch, box: Box, options: Options) -> str:
         return f"<{_table([_padded(body, padding)])}>"
     side = "R" if options.rankdir == "LR" else "B"
     cells = [
-        f'<TD PORT="a{place}" BORDER="1" SIDES="{side}" COLOR="{RULE.light}" CELLPADDING="4">'
+        f'<TD PORT="a{position}" BORDER="1" SIDES="{side}" COLOR="{RULE.light}" CELLPADDING="4">'
         f"{_text(name, MUTED, 8)}</TD>"
-        for place, name in enumerate(names)
+        for position, name in enumerate(names)
     ]
     if side == "R":
         rows = [cells[0] + _padded(body, padding, f' ROWSPAN="{len(names)}"'), *cells[1:]]
@@ -122,7 +122,7 @@ def local(sketch: Sketch, arrow: Arrow, options: Options) -> str | None:
         step.gradient is not None and arrow.tail.step.gradient is not None
     )
     if not shown and arrow.tail.role != "constant" and gets:
-        shown = flowing(sketch.graph, step, arrow.place, _slope(sketch, arrow.head), EXPRESSION)
+        shown = flowing(sketch.graph, step, arrow.position, _slope(sketch, arrow.head), EXPRESSION)
     if not shown:
         return None
     text = _text(shown, GRADIENT if arrow.live else MUTED, 10)
@@ -285,7 +285,7 @@ def dot(sketch: Sketch, title: str, options: Options, *, opaque: bool = False) -
     for arrow in sketch.arrows:
         tail, head = arrow.tail.key, arrow.head.key
         if marks_of(sketch.graph, arrow.head.step):
-            head += f":a{arrow.place}:{arrives}"
+            head += f":a{arrow.position}:{arrives}"
         attributes = _edge(arrow, options)
         label = local(sketch, arrow, options)
         if label is None:

@@ -72,7 +72,7 @@ def _parts(graph: Graph, step: Step, values: Mapping[int, Any]) -> Iterator[Part
         return
     low, high = limits
     count = int(high - low) + 1
-    terms = [low + place for place in range(min(count, TERMS))]
+    terms = [low + offset for offset in range(min(count, TERMS))]
     yield from [Part(_at(bound.name, x), value(x)) for x in terms]
     if count > TERMS:
         key = "part more factors" if operation is PRODUCT_OVER else "part more terms"

@@ -263,11 +263,11 @@ def finished(svg: bytes, title: str, description: str, sentences: Mapping[str, s
         **root.attrib,
     }
     head = [("title", title), ("desc", description), ("style", style_sheet())]
-    for place, (tag, text) in enumerate(head):
+    for index, (tag, text) in enumerate(head):
         element = ET.Element(tag, {} if tag == "style" else {"id": f"{key}-{tag}"})
         element.text = text
         element.tail = "\n"
-        root.insert(place, element)
+        root.insert(index, element)
     text = markup(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
 

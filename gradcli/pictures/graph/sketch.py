@@ -50,7 +50,7 @@ class Arrow(NamedTuple):
     tail: Box
     head: Box
     edge: Edge
-    place: int
+    position: int
     """Position of the input among those of the head."""
     live: bool
     strength: float | None
@@ -113,14 +113,14 @@ def sketch(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str
             tails.append(drawn.get(edge.node) or box(below, "constant", live=live))
         head = box(step, role(step, result, constants), tails, live=step.live)
         drawn[step.id] = head
-        for place, (edge, tail) in enumerate(zip(step.inputs, tails, strict=True)):
+        for position, (edge, tail) in enumerate(zip(step.inputs, tails, strict=True)):
             live = step.live and tail.live and edge.live
-            flow = flows.get((step.id, place), 0.0)
+            flow = flows.get((step.id, position), 0.0)
             strength = min(flow / strongest, 1.0) if flow and strongest else 1.0 if flow else None
             sentence = about_edge(graph, step, edge, letter)
             key = f"e{len(arrows)}"
-            arrows.append(Arrow(key, tail, head, edge, place, live, strength, sentence))
-    names = [name for given in graph.names.values() for name in given]
+            arrows.append(Arrow(key, tail, head, edge, position, live, strength, sentence))
+    names = [name for own in graph.names.values() for name in own]
     letters = latex_names(graph, dict.fromkeys([*names, letter]))
     if not all(map(WORD.fullmatch, letters)):
         letters = {}  # nobody can type such a name
@@ -188,12 +188,12 @@ def _flows(
     """
     found = {}
     for step in shown:
-        for place, edge in enumerate(step.inputs):
+        for position, edge in enumerate(step.inputs):
             arrived = steps[edge.node].gradient
             if step.gradient is not None and edge.local is not None:
-                found[step.id, place] = _length(step.gradient, edge.local)
+                found[step.id, position] = _length(step.gradient, edge.local)
             elif arrived is not None and moves(graph, step):
-                found[step.id, place] = _length(arrived, 1 / uses[edge.node])
+                found[step.id, position] = _length(arrived, 1 / uses[edge.node])
     return found
 
 

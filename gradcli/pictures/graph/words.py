@@ -103,7 +103,7 @@ def local_formula(graph: Graph, step: Step, edge: Edge, longest: int = LONGEST) 
     return fit(text, longest)
 
 
-def flowing(graph: Graph, step: Step, place: int, slope: str, longest: int = LONGEST) -> str:
+def flowing(graph: Graph, step: Step, position: int, slope: str, longest: int = LONGEST) -> str:
     """Return in words what flows back to an input through an operation on arrays; "" for nothing.
 
     `slope` is what the derivative with respect to the step is called.
@@ -113,7 +113,7 @@ def flowing(graph: Graph, step: Step, place: int, slope: str, longest: int = LON
     if step.operation == FORMULA or not graph.rows[step.id][0].structural:
         return ""
     try:
-        found = rule(graph, step.id, place)
+        found = rule(graph, step.id, position)
     except MathematicsError:
         return ""
     if found is None:
@@ -213,9 +213,7 @@ def _written(
 
 def names_of(graph: Graph, node: int | None = None) -> dict[int, str]:
     """Return the names that the user gave to nodes, other than this one."""
-    return {
-        other: next(iter(given)) for other, given in graph.names.items() if other != node and given
-    }
+    return {other: next(iter(own)) for other, own in graph.names.items() if other != node and own}
 
 
 def _left_out(graph: Graph, nodes: Iterable[int]) -> dict[int, str]:
@@ -248,7 +246,7 @@ def symbol(graph: Graph, step: Step) -> str:
 def marks(operation: str, count: int) -> tuple[str, ...]:
     """Return what the arguments are called; empty where their order is all the same."""
     if operation == "array":
-        return tuple(f"[{place}]" for place in range(count))
+        return tuple(f"[{index}]" for index in range(count))
     row = TABLE.get(operation)  # None for several steps in one
     if count < 2 or row is None or row.commutative:
         return ()
@@ -295,10 +293,10 @@ def about_edge(graph: Graph, step: Step, edge: Edge, letter: str = "f") -> str:
     formula = local_formula(graph, step, edge, 90)
     is_compound = graph.rows[edge.node][0].level < ATOM and not graph.name_of(edge.node)
     if not formula:
-        place = next(place for place, other in enumerate(step.inputs) if other is edge)
+        position = next(position for position, other in enumerate(step.inputs) if other is edge)
         head = above if step.name or graph.rows[step.id][0].level == ATOM else f"({above})"
         tail = f"({below})" if is_compound else below
-        back = flowing(graph, step, place, f"∂{letter}/∂{head}", 120)
+        back = flowing(graph, step, position, f"∂{letter}/∂{head}", 120)
         said = say("part of", part=below, whole=above)
         gets = say("gets", slope=f"∂{letter}/∂{tail}", flow=back)
         return fit(f"{said}: {gets}" if back else said)

@@ -43,7 +43,7 @@ COLLECTED = 120
 class _Part(NamedTuple):
     """Which part of a gradient, of how many."""
 
-    place: int
+    position: int
     total: int
     are_counted: bool
 
@@ -103,7 +103,7 @@ def _added(figures: Figures, flow: Flow, sums: dict[str, Any], parts: _Part) -> 
     amount, before = figures.amount(flow), sums.get(flow.tail.key)
     # The last sum is the gradient itself, so that no other rounding shows.
     after = amount if before is None else figures.sum(before, amount)
-    after = figures.gradient(flow.tail) if parts.place == parts.total else after
+    after = figures.gradient(flow.tail) if parts.position == parts.total else after
     sums[flow.tail.key] = after
     equation = [_term(figures, flow), _product(figures, flow), figures.shown(amount)]
     start = "0" if before is None else figures.shown(before)
@@ -116,7 +116,7 @@ def _collected(figures: Figures, flow: Flow, sums: dict[str, Any], parts: _Part)
     """Return the frame that adds a formula to the gradient of an input."""
     sketch = figures.sketch
     own = term = _term(figures, flow) or say("hands back", slope=slope(sketch, flow.head))
-    if parts.place > 1:
+    if parts.position > 1:
         term = combined("{0} + {1}", "{0} + {1}", sums[flow.tail.key], term)
     sums[flow.tail.key] = term
     collected = term if len(term) <= COLLECTED else fit(term, COLLECTED)
@@ -133,9 +133,9 @@ def _frame(
     parts: _Part,
 ) -> Frame:
     sketch, tail = figures.sketch, flow.tail
-    complete = parts.place == parts.total
+    complete = parts.position == parts.total
     if parts.total > 1 and parts.are_counted:
-        outcome += say("parts", part=parts.place, count=parts.total)
+        outcome += say("parts", part=parts.position, count=parts.total)
     terms = " = ".join(dict.fromkeys(map(format, filter(None, equation))))
     return Frame(
         "backward",
@@ -164,10 +164,10 @@ def _term(figures: Figures, flow: Flow) -> str:
             return term
         if not tail:
             return combined("sum({0})", r"\sum\left({0}\right)", term)
-        return followed(term, say("told repeated"))
+        return followed(term, say("vjp repeated"))
     arrow = flow.arrows[0]
     if len(flow.arrows) == 1 and flow.head.step.operation != FORMULA:
-        return back(sketch, flow.head.step, arrow.place, arriving, EQUATION)
+        return back(sketch, flow.head.step, arrow.position, arriving, EQUATION)
     return _of_formula(sketch, flow, flow.rule, arriving)
 
 

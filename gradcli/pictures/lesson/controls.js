@@ -7,8 +7,8 @@ function inputFields({ live, now, lastNumber, changed }) {
   const made = [];
   const seeds = Object.keys(live?.seeds ?? {});
   const values = Object.entries(live?.boxes ?? {})
-    .map(([key, [value]]) => ({ key, place: lastNumber(value)?.place }))
-    .filter(({ place }) => place !== undefined);
+    .map(([key, [value]]) => ({ key, slot: lastNumber(value)?.slot }))
+    .filter(({ slot }) => slot !== undefined);
 
   // A slider goes as far as the next power of ten, to both sides.
   const reach = (x) => 10 ** Math.max(0, Math.ceil(Math.log10(2 * Math.abs(x) || 1)));
@@ -16,17 +16,17 @@ function inputFields({ live, now, lastNumber, changed }) {
   // A field has room for seven digits; all are there for those who point at it.
   const brief = (x) => (String(x).length > 9 ? String(Number(x.toPrecision(7))) : String(x));
 
-  function set(place, x) {
+  function set(slot, x) {
     if (!Number.isFinite(x)) return;
-    now.numbers[place] = x;
+    now.numbers[slot] = x;
     changed();
   }
 
-  for (const { name, place } of live?.inputs ?? []) {
+  for (const { name, slot } of live?.inputs ?? []) {
     const row = document.createElement("div"), label = document.createElement("label");
     const field = document.createElement("input"), slide = document.createElement("input");
     row.className = "field";
-    field.id = `input-${place}`;
+    field.id = `input-${slot}`;
     field.inputMode = "decimal";
     field.autocomplete = "off";
     label.htmlFor = field.id;
@@ -34,11 +34,11 @@ function inputFields({ live, now, lastNumber, changed }) {
     field.setAttribute("aria-label", tell("value of", { name }));
     slide.type = "range";
     slide.setAttribute("aria-label", tell("slider of", { name }));
-    field.addEventListener("input", () => set(place, field.value.trim() === "" ? NaN : Number(field.value.replace("−", "-"))));
-    slide.addEventListener("input", () => set(place, Number(slide.value)));
+    field.addEventListener("input", () => set(slot, field.value.trim() === "" ? NaN : Number(field.value.replace("−", "-"))));
+    slide.addEventListener("input", () => set(slot, Number(slide.value)));
     row.append(label, field, slide);
     byId("fields").append(row);
-    made.push({ name, place, field, slide });
+    made.push({ name, slot, field, slide });
   }
   const select = byId("seeds");
   for (const name of seeds) select.append(new Option(name, name));
@@ -67,21 +67,21 @@ function inputFields({ live, now, lastNumber, changed }) {
 
   function draw() {
     if (!live) return;
-    for (const { place, field, slide } of made) {
-      const x = now.numbers[place], far = Math.max(reach(x), reach(live.start[place]));
+    for (const { slot, field, slide } of made) {
+      const x = now.numbers[slot], far = Math.max(reach(x), reach(live.start[slot]));
       if (Number(slide.max) !== far) Object.assign(slide, { min: -far, max: far, step: far / 1000 });
       if (Number(slide.value) !== x) slide.value = x;
       field.title = String(x);
       if (field !== scope.activeElement || !Object.is(Number(field.value), x)) field.value = brief(x);
     }
     // The first nodes without a value are why others have none.
-    const missing = values.filter(({ key, place }) => now.read.has(key) && !Number.isFinite(now.numbers[place]));
+    const missing = values.filter(({ key, slot }) => now.read.has(key) && !Number.isFinite(now.numbers[slot]));
     const names = missing.slice(0, 2).map(({ key }) => live.names[key]).join(", ");
     write(byId("undefined"), names ? tell("undefined", { names }) : "");
     byId("undefined").hidden = !names;
   }
 
-  const byName = new Map(made.map(({ name, place }) => [name, place]));
+  const byName = new Map(made.map(({ name, slot }) => [name, slot]));
   return { draw, reset, follow, byName };
 }
 
@@ -110,7 +110,7 @@ function guessing({ shown, lastNumber, now, isGuessing, frame, restart, draw: re
   byId("reveal").addEventListener("click", () => reveal(""));
   byId("guess").addEventListener("submit", (event) => {
     event.preventDefault();
-    const right = now.numbers[asked().place];
+    const right = now.numbers[asked().slot];
     const typed = byId("guessed").value.trim().replace(/[−–]/g, "-");
     const [over, under = 1] = typed.split("/").map((part) => (part.trim() === "" ? NaN : Number(part)));
     const guess = over / under;
@@ -146,8 +146,8 @@ function descending({ shown, live, now, letter, changed }) {
     const rate = Number(byId("rate").value);
     if (!Number.isFinite(rate) || !byId("rate").value.trim()) return;
     if (!values.length) values.push(now.numbers[live.result]);
-    const moved = live.moves.map(([place, slope]) => now.numbers[place] - rate * now.numbers[slope]);
-    live.moves.forEach(([place], i) => (now.numbers[place] = moved[i]));
+    const moved = live.moves.map(([slot, slope]) => now.numbers[slot] - rate * now.numbers[slope]);
+    live.moves.forEach(([slot], i) => (now.numbers[slot] = moved[i]));
     left = moved;
     isNew = true;
     changed();
@@ -156,7 +156,7 @@ function descending({ shown, live, now, letter, changed }) {
   function draw() {
     if (!live || byId("descent").hidden) return;
     // Inputs that were moved by hand begin another curve.
-    if (live.moves.some(([place], i) => left && !Object.is(left[i], now.numbers[place]))) {
+    if (live.moves.some(([slot], i) => left && !Object.is(left[i], now.numbers[slot]))) {
       values.length = 0;
       left = null;
     }
@@ -186,8 +186,8 @@ function addressing({ live, now, step, isGuessing }, { byName, follow }) {
 
   const write = addressed(() => {
     const found = new URLSearchParams({ step: step() + 1 });
-    for (const [name, place] of byName) {
-      if (!Object.is(now.numbers[place], live.start[place])) found.set(keyOf(name), now.numbers[place]);
+    for (const [name, slot] of byName) {
+      if (!Object.is(now.numbers[slot], live.start[slot])) found.set(keyOf(name), now.numbers[slot]);
     }
     if (now.seed && now.seed !== Object.keys(live.seeds)[0]) found.set("wrt", now.seed);
     if (isGuessing()) found.set("guess", 1);
@@ -196,9 +196,9 @@ function addressing({ live, now, step, isGuessing }, { byName, follow }) {
 
   function read() {
     const given = new URLSearchParams(scope === document ? location.hash.slice(1) : "");
-    for (const [name, place] of byName) {
+    for (const [name, slot] of byName) {
       const x = given.has(keyOf(name)) ? Number(given.get(keyOf(name))) : NaN;
-      now.numbers[place] = Number.isFinite(x) ? x : live.start[place];
+      now.numbers[slot] = Number.isFinite(x) ? x : live.start[slot];
     }
     if (given.has("wrt")) follow(given.get("wrt"));
     byId("guessing").setAttribute("aria-pressed", String(given.get("guess") === "1"));

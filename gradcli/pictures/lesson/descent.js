@@ -14,9 +14,9 @@
   function outputs(program, inputs) {
     if (!machines.has(program)) machines.set(program, interpreter(program));
     const { numbers, run: compute } = machines.get(program);
-    inputs.forEach((x, place) => { numbers[place] = x; });
+    inputs.forEach((x, slot) => { numbers[slot] = x; });
     compute();
-    return program.outputs.map((place) => numbers[place]);
+    return program.outputs.map((slot) => numbers[slot]);
   }
 
   const limits = run.limits ?? [];
@@ -37,7 +37,7 @@
 
   // Value and gradient of what is made small, at a point.
   function evaluate(point) {
-    const value = valueAt(...point), gradient = run.objective.outputs.slice(1).map((place) => objective.numbers[place]);
+    const value = valueAt(...point), gradient = run.objective.outputs.slice(1).map((slot) => objective.numbers[slot]);
     const free = gradient.map((g, i) => ((point[i] <= least(i) && g > 0) || (point[i] >= most(i) && g < 0) ? 0 : g));
     return { value, gradient, norm: Math.hypot(...free) };
   }
@@ -157,8 +157,8 @@
       at.area.append(element("path", { class: "way", d: path(at, xs.slice(0, step + 1), ys.slice(0, step + 1)) }));
       xs.slice(0, step + 1).forEach((x, k) => {
         if (k < step && step > CROWD) return;
-        const place = { cx: at.atX(x), cy: at.atY(ys[k]), r: k === step ? 7 : 4 };
-        if (Number.isFinite(place.cy)) at.area.append(element("circle", { class: k === step ? "dot now" : "dot", ...place }));
+        const dot = { cx: at.atX(x), cy: at.atY(ys[k]), r: k === step ? 7 : 4 };
+        if (Number.isFinite(dot.cy)) at.area.append(element("circle", { class: k === step ? "dot now" : "dot", ...dot }));
       });
       const [x, y] = [at.atX(xs[0]) - 5, at.atY(ys[0]) - 5];
       if (Number.isFinite(y)) at.area.append(element("rect", { class: "begin", x, y, width: 10, height: 10 }));
@@ -170,9 +170,9 @@
       if (!isLive || svg.onpointerdown) return;
       svg.classList.add("movable");
       dragged(svg, () => (event) => {
-        const place = svg.back(event).slice(0, count);
+        const pressed = svg.back(event).slice(0, count);
         live();
-        state.start = place.map((x, i) => Math.min(Math.max(Number(x.toPrecision(4)), least(i)), most(i)));
+        state.start = pressed.map((x, i) => Math.min(Math.max(Number(x.toPrecision(4)), least(i)), most(i)));
         changed();
       });
     }
@@ -223,8 +223,8 @@
       rows.forEach((one, k) => {
         const row = body.rows[k];
         row.dataset.step = row.cells[0].textContent = one.step;
-        [one.value, ...one.point.slice(0, listed.length), one.norm].forEach((number, place) => {
-          const cell = row.cells[place + 1];
+        [one.value, ...one.point.slice(0, listed.length), one.norm].forEach((number, index) => {
+          const cell = row.cells[index + 1];
           cell.textContent = text(number, digits);
           cell.title = String(number);
         });

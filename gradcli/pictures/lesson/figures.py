@@ -33,7 +33,7 @@ class Quantity(NamedTuple):
 
     number: Any
     symbol: Any = None
-    """The places of the program; None for what stays as printed."""
+    """The slots of the program; None for what stays as printed."""
 
 
 class Marks:
@@ -76,7 +76,7 @@ class Symbols(NamedTuple):
 
 
 class Figures(Marks):
-    """The numbers of a run: as they are, or as marks of the places that `symbols` says."""
+    """The numbers of a run: as they are, or as marks of the slots that `symbols` says."""
 
     def __init__(
         self, sketch: Sketch, symbols: Symbols | None = None, *, typeset: bool = False
@@ -123,8 +123,8 @@ class Figures(Marks):
 
     def local(self, arrow: Arrow) -> Quantity:
         """Return the local derivative of an arrow."""
-        place = (arrow.head.step.id, arrow.place)
-        return Quantity(arrow.edge.local, self.symbols.locals.get(place))
+        key = (arrow.head.step.id, arrow.position)
+        return Quantity(arrow.edge.local, self.symbols.locals.get(key))
 
     def amount(self, flow: Flow) -> Quantity:
         """Return what flows back along an arrow; nothing where no gradient arrives."""
@@ -164,25 +164,25 @@ class Figures(Marks):
         if symbol is None:
             return "" if what.number is None else shown(what.number, longest)
         if _is_number(symbol):
-            return self.mark("number", symbol.place)
-        places = [number.place for number in symbol.ravel()]
+            return self.mark("number", symbol.slot)
+        slots = [number.slot for number in symbol.ravel()]
         is_short = what.number is None or quantity(what.number, longest).startswith("[")
-        if is_short and len(places) <= longest:
+        if is_short and len(slots) <= longest:
             return self._nested(symbol)
         shape = extent(symbol)
-        if not places:
+        if not slots:
             return shape
-        return f"{shape} ({self.mark('least', places)} … {self.mark('greatest', places)})"
+        return f"{shape} ({self.mark('least', slots)} … {self.mark('greatest', slots)})"
 
     def _nested(self, symbol: Any) -> str:
         if _is_number(symbol):
-            return self.mark("number", symbol.place)
+            return self.mark("number", symbol.slot)
         return f"[{', '.join([self._nested(part) for part in symbol])}]"
 
     def if_known(self, what: Quantity, yes: str, no: str) -> str:
         """Return one of two texts by whether there is a value."""
         if _is_number(what.symbol):
-            return self.mark("known", what.symbol.place, yes, no)
+            return self.mark("known", what.symbol.slot, yes, no)
         return no if what.number is None else yes
 
     def value_text(self, box: Box) -> str:
@@ -191,10 +191,10 @@ class Figures(Marks):
         return self.shown(self.value(box)) + ("" if error is None else f" ± {shown(error)}")
 
     def _number_of(self, text: str) -> Any:
-        """Return the place of the number that a text is the mark of; None for another text."""
-        place = ord(text) - FIRST_MARK if len(text) == 1 else -1
-        if 0 <= place < len(self.marks) and self.marks[place][0] == "number":
-            return self.marks[place][1]
+        """Return the slot of the number that a text is the mark of; None for another text."""
+        index = ord(text) - FIRST_MARK if len(text) == 1 else -1
+        if 0 <= index < len(self.marks) and self.marks[index][0] == "number":
+            return self.marks[index][1]
         return None
 
     def factor(self, text: str) -> str:
@@ -214,7 +214,7 @@ class Figures(Marks):
         symbol = self.value(condition).symbol
         if not _is_number(symbol) or yes == no:
             return yes if condition.step.value else no
-        return self.mark("either", symbol.place, yes, no)
+        return self.mark("either", symbol.slot, yes, no)
 
     def at_start(self, text: str) -> str:
         """Return a text that is true of the inputs as they were given."""
@@ -237,21 +237,21 @@ class Figures(Marks):
         return not self.is_live or what.key in self._surely
 
     def chooses(self, box: Box) -> Any:
-        """Return the place of the condition by which a box reads one of two branches, or None."""
+        """Return the slot of the condition by which a box reads one of two branches, or None."""
         if box.step.operation != "where" or not box.step.inputs:
             return None
         condition: Any = self.symbols.values.get(box.step.inputs[0].node)
-        return condition.place if _is_number(condition) else None
+        return condition.slot if _is_number(condition) else None
 
     def _surely_read(self) -> set[str]:
         """Return the keys of what the result reads for all inputs."""
         found = {self.sketch.boxes[-1].key}
         for arrow in reversed(self.sketch.arrows):
-            is_branch = arrow.place > 0 and self.chooses(arrow.head) is not None
+            is_branch = arrow.position > 0 and self.chooses(arrow.head) is not None
             if arrow.head.key in found and not is_branch:
                 found |= {arrow.key, arrow.tail.key}
         return found
 
 
 def _is_number(symbol: Any) -> bool:
-    return hasattr(symbol, "place")
+    return hasattr(symbol, "slot")

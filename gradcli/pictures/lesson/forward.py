@@ -121,7 +121,7 @@ def _with(figures: Figures, arrows: Sequence[Arrow], value: str) -> str:
     given: dict[str, None] = {}
     for arrow in arrows:
         tail = figures.value(arrow.tail)
-        is_known = tail.number is not None or hasattr(tail.symbol, "place")
+        is_known = tail.number is not None or hasattr(tail.symbol, "slot")
         if arrow.tail.role != "constant" and is_known:
             name = figures.factor(called(figures.sketch, arrow.tail))
             given[say("equals", name=name, value=figures.shown(tail))] = None
@@ -185,7 +185,7 @@ def _with_numbers(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> str:
         value = figures.value(arrow.tail)
         name: str = called(figures.sketch, arrow.tail)
         text = figures.shown(value, SHORT)
-        is_number = hasattr(value.symbol, "place") or isinstance(value.number, int | float)
+        is_number = hasattr(value.symbol, "slot") or isinstance(value.number, int | float)
         if not is_number and (value.number is None or not text.startswith("[")):
             text = name
         text, name = (text, name) if encloses else map(figures.factor, (text, name))
@@ -230,7 +230,7 @@ def _moving(figures: Figures, box: Box, arrows: Sequence[Arrow], seed: str) -> F
     symbols += [figures.tangent(arrow.tail).symbol for arrow in leading]
     parts = [_rate(figures, box, seed)]
     words = say("rate alone", name=name, value=value, seed=seed)
-    if len(leading) <= MOST_TERMS and all(hasattr(symbol, "place") for symbol in symbols):
+    if len(leading) <= MOST_TERMS and all(hasattr(symbol, "slot") for symbol in symbols):
         words = say("rate words", name=name)
         rates = [_rate(figures, arrow.tail, seed) for arrow in leading]
         for factors in (rates, [_of(figures, arrow) for arrow in leading]):

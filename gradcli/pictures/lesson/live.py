@@ -89,9 +89,9 @@ def _symbols(
         local = {edge: found[node] for edge, node in derived.locals.items()}
         steps = trace.steps(graph, result, local=local)
     locals_of = {
-        (step.id, place): edge.local
+        (step.id, position): edge.local
         for step in steps
-        for place, edge in enumerate(step.inputs)
+        for position, edge in enumerate(step.inputs)
         if edge.local is not None
     }
     seeds_of = {variables[name]: name for name in seeded}
@@ -154,7 +154,7 @@ def data(figures: Figures, local: str) -> dict[str, object]:
         for key, box in shown_boxes.items()
     }
     arrows = [
-        [arrow.key, arrow.tail.key, arrow.head.key, arrow.place, *_strength(figures, arrow)]
+        [arrow.key, arrow.tail.key, arrow.head.key, arrow.position, *_strength(figures, arrow)]
         for arrow in sketch.arrows
     ]
     result = figures.value(sketch.boxes[-1]).symbol
@@ -162,21 +162,21 @@ def data(figures: Figures, local: str) -> dict[str, object]:
         "start": symbols.start,
         "inputs": [*_inputs(figures)],
         "moves": [*_moves(figures)],
-        "seeds": {fit(name): seed.place for name, seed in symbols.seeds.items()},
+        "seeds": {fit(name): seed.slot for name, seed in symbols.seeds.items()},
         "names": {key: called(sketch, box) for key, box in shown_boxes.items()},
         "boxes": boxes,
         "maps": {
-            key: _places(symbol)
+            key: _slots(symbol)
             for key, box in shown_boxes.items()
             if is_map(box.step.value) and (symbol := figures.value(box).symbol) is not None
         },
         "arrows": arrows,
         "locals": {a.key: text for a in sketch.arrows if (text := _on_arrow(figures, a, local))},
         "chooses": {
-            box.key: place for box in sketch.boxes if (place := figures.chooses(box)) is not None
+            box.key: slot for box in sketch.boxes if (slot := figures.chooses(box)) is not None
         },
         "box": sketch.boxes[-1].key,
-        "result": getattr(result, "place", None),
+        "result": getattr(result, "slot", None),
         "program": symbols.m.program(),
     }
 
@@ -200,26 +200,26 @@ def _on_arrow(figures: Figures, arrow: Arrow, local: str) -> str:
 
 
 def _inputs(figures: Figures) -> Iterator[dict[str, object]]:
-    """Yield the name and place of each number that can be changed, those of short arrays too."""
+    """Yield the name and slot of each number that can be changed, those of short arrays too."""
     for box in figures.sketch.boxes:
         given = figures.symbols.given.get(box.step.name or "")
         if box.step.operation != "variable" or given is None:
             continue
-        name, places = fit(box.step.name or ""), _places(given)
-        if hasattr(given, "place"):
-            yield {"name": name, "place": given.place}
-        elif len(places) <= MOST_FIELDS:
-            for index, place in zip(entries(given.shape), places, strict=True):
-                yield {"name": f"{name}[{', '.join(map(str, index))}]", "place": place}
+        name, slots = fit(box.step.name or ""), _slots(given)
+        if hasattr(given, "slot"):
+            yield {"name": name, "slot": given.slot}
+        elif len(slots) <= MOST_FIELDS:
+            for index, slot in zip(entries(given.shape), slots, strict=True):
+                yield {"name": f"{name}[{', '.join(map(str, index))}]", "slot": slot}
 
 
 def _moves(figures: Figures) -> Iterator[list[int]]:
-    """Yield the place of each number of the inputs, and that of its gradient."""
+    """Yield the slot of each number of the inputs, and that of its gradient."""
     for box in figures.sketch.boxes:
         given = figures.symbols.given.get(box.step.name or "")
         slope = figures.gradient(box).symbol
         if box.step.operation == "variable" and given is not None and slope is not None:
-            pairs = zip(_places(given), _places(slope), strict=True)
+            pairs = zip(_slots(given), _slots(slope), strict=True)
             yield from [list(pair) for pair in pairs]
 
 
@@ -229,15 +229,15 @@ def _strength(figures: Figures, arrow: Arrow) -> tuple[list[int], float]:
 
     gradient, local = figures.gradient(arrow.head).symbol, figures.local(arrow).symbol
     if gradient is not None and local is not None:
-        return _places(gradient * local), 1.0
+        return _slots(gradient * local), 1.0
     arrived = figures.gradient(arrow.tail).symbol
     if arrived is not None and moves(figures.sketch.graph, arrow.head.step):
         uses = sum(other.tail.key == arrow.tail.key for other in figures.sketch.arrows)
-        return _places(arrived), 1 / uses
+        return _slots(arrived), 1 / uses
     return [], 0.0
 
 
-def _places(symbol: Any) -> list[int]:
-    if hasattr(symbol, "place"):
-        return [symbol.place]
-    return [number.place for number in symbol.ravel()]
+def _slots(symbol: Any) -> list[int]:
+    if hasattr(symbol, "slot"):
+        return [symbol.slot]
+    return [number.slot for number in symbol.ravel()]

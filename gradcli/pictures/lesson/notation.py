@@ -149,17 +149,17 @@ def local(sketch: Sketch, step: Step, edge: Edge, longest: int) -> Math:
     parts = [(node, formula(sketch, node, "own")) for node in shown] if text else []
     latex = [
         rf"\left({part.latex}\right)"
-        if len(parts) > 1 and Latex(graph, {}).level(node) < PRODUCT + bool(place)
+        if len(parts) > 1 and Latex(graph, {}).level(node) < PRODUCT + bool(index)
         else part.latex
-        for place, (node, part) in enumerate(parts)
+        for index, (node, part) in enumerate(parts)
     ]
     return Math(text, "" if "…" in text else r" \cdot ".join(latex))
 
 
-def back(sketch: Sketch, step: Step, place: int, slope: Math, longest: int) -> Math:
+def back(sketch: Sketch, step: Step, index: int, slope: Math, longest: int) -> Math:
     """Return what flows back to an input through an operation on arrays, in words."""
-    text = flowing(sketch.graph, step, place, str(slope), longest)
-    found = rule(sketch.graph, step.id, place) if slope.latex and text and "…" not in text else None
+    text = flowing(sketch.graph, step, index, str(slope), longest)
+    found = rule(sketch.graph, step.id, index) if slope.latex and text and "…" not in text else None
     if found is None:
         return Math(text)
     graph, names, levels = sketch.graph, {found.slope: slope.latex}, {found.slope: POSTFIX}

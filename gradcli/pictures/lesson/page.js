@@ -22,11 +22,11 @@
   function compute() {
     if (!live) return;
     machine.run();
-    now.isStart = live.start.every((x, place) => Object.is(x, now.numbers[place]));
+    now.isStart = live.start.every((x, slot) => Object.is(x, now.numbers[slot]));
     now.read = new Set([live.box]);
-    for (const [key, tail, head, place] of backwards) {
+    for (const [key, tail, head, position] of backwards) {
       const condition = live.chooses[head];
-      const isTaken = condition === undefined || place === 0 || place === (now.numbers[condition] ? 1 : 2);
+      const isTaken = condition === undefined || position === 0 || position === (now.numbers[condition] ? 1 : 2);
       if (now.read.has(head) && isTaken) now.read.add(key).add(tail);
     }
     const frame = steps[at];
@@ -37,8 +37,8 @@
   // What is known after a step: everything that it and those before it have told.
   function known(last) {
     const found = { values: {}, gradients: {}, tangents: {}, known: new Set(), complete: new Set(), followed: new Set() };
-    steps.forEach((frame, place) => {
-      if (place > last) {
+    steps.forEach((frame, index) => {
+      if (index > last) {
         // A gradient is complete when no later step adds to it.
         if (frame.part === "backward") found.complete.delete(frame.boxes[0]);
         return;
@@ -104,7 +104,7 @@
       classList.toggle("idle", !now.read.has(box.key));
       write(box.value, fill(value));
       const map = live.maps[box.key];
-      if (map?.length === box.cells.length) picture.shade(box.cells, map.map((place) => now.numbers[place]));
+      if (map?.length === box.cells.length) picture.shade(box.cells, map.map((slot) => now.numbers[slot]));
       write(box.slope, fill(isRate ? tangent : gradient));
       write(box.slopeName, isRate ? words.rate : box.ownName);
     }
@@ -137,8 +137,8 @@
   function strengths() {
     const found = new Map();
     let most = 0;
-    for (const [key, , , , places, factor] of live.arrows) {
-      const length = factor * Math.hypot(...places.map((place) => now.numbers[place]));
+    for (const [key, , , , slots, factor] of live.arrows) {
+      const length = factor * Math.hypot(...slots.map((slot) => now.numbers[slot]));
       found.set(key, Number.isFinite(length) ? length : 0);
       most = Math.max(most, found.get(key));
     }
@@ -155,8 +155,8 @@
 
   // ---------------------------------------------------------------- steps
 
-  function show(place, { along = null } = {}) {
-    at = Math.max(0, Math.min(steps.length - 1, place));
+  function show(index, { along = null } = {}) {
+    at = Math.max(0, Math.min(steps.length - 1, index));
     path = along;
     guess.begin();
     draw();
@@ -173,14 +173,14 @@
   function goTo(key) {
     stepper.pause();
     if (key.startsWith("e")) {
-      const place = steps.findIndex((frame) => frame.part === "backward" && frame.arrows.includes(key));
+      const index = steps.findIndex((frame) => frame.part === "backward" && frame.arrows.includes(key));
       const other = steps.findIndex((frame) => frame.arrows.includes(key));
-      return show(place < 0 ? other : place, { along: place < 0 ? null : pathsFrom(key) });
+      return show(index < 0 ? other : index, { along: index < 0 ? null : pathsFrom(key) });
     }
     const passes = { backward: ["backward", "forward", "start"], tangent: ["tangent", "forward", "start"] };
     for (const part of passes[steps[at].part] ?? ["forward", "start"]) {
-      const place = steps.findIndex((frame) => frame.part === part && (frame.boxes[0] === key || (part === "start" && frame.boxes.includes(key))));
-      if (place >= 0) return show(place);
+      const index = steps.findIndex((frame) => frame.part === part && (frame.boxes[0] === key || (part === "start" && frame.boxes.includes(key))));
+      if (index >= 0) return show(index);
     }
   }
 
@@ -204,7 +204,7 @@
     const numbers = parts.map((other) => lastNumber(other.equation));
     if (parts.length < 2 || numbers.some((number) => !number)) return "";
     const total = steps.filter((other) => other.gradients[tail] !== undefined).at(-1).gradients[tail];
-    const terms = numbers.map(({ place }) => shown(now.numbers[place], words));
+    const terms = numbers.map(({ slot }) => shown(now.numbers[slot], words));
     return tell("meets", { tail: live.names[tail], count: parts.length, sum: `${terms.join(" + ").replace(/\+ −/g, "− ")} = ${fill(total)}` });
   }
 
@@ -234,7 +234,7 @@
     shown: (x) => shown(x, words),
     isGuessing: () => byId("guessing").getAttribute("aria-pressed") === "true",
     frame: () => steps[at],
-    step: (place = at) => (at = place),
+    step: (index = at) => (at = index),
     restart: () => show(at),
     // Computes everything anew for changed inputs.
     changed() {

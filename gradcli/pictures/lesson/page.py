@@ -106,8 +106,8 @@ def script_of(view: str) -> str:
 def _words_of(script: str) -> dict[str, str]:
     """Return the words that a script may use: those whose keys, or first words, stand in it."""
     named = {*re.findall(r"""["'.](\w[\w ]*)\b""", script)}
-    begun = (*re.findall(r"words\[`(\w[\w ]*)\$\{", script), "\0")
-    return {k: text for k, text in table().items() if k in named or k.startswith(begun)}
+    prefixes = (*re.findall(r"words\[`(\w[\w ]*)\$\{", script), "\0")
+    return {k: text for k, text in table().items() if k in named or k.startswith(prefixes)}
 
 
 def _policy(sheet: str, script: str) -> str:
@@ -122,8 +122,8 @@ def _policy(sheet: str, script: str) -> str:
 def colours() -> str:
     """Return the style that gives each colour a name, and names in place of those in the SVG."""
     light, dark = [
-        "".join(f"--{name}:{colour[place]};" for name, colour in style.COLOURS.items())
-        for place in (0, 1)
+        "".join(f"--{name}:{colour[index]};" for name, colour in style.COLOURS.items())
+        for index in (0, 1)
     ]
     names = {colour: f"var(--{name})" for name, colour in style.COLOURS.items()}
     return (

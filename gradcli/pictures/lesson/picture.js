@@ -55,8 +55,8 @@ function pictures(stage, { goTo }) {
   // The cells of an array: white for the least number, black for the greatest.
   function shade(cells, numbers) {
     const least = Math.min(...numbers), range = Math.max(...numbers) - least || 1;
-    cells.forEach((cell, place) => {
-      const level = Math.round(255 * (1 - (numbers[place] - least) / range));
+    cells.forEach((cell, index) => {
+      const level = Math.round(255 * (1 - (numbers[index] - least) / range));
       if (level >= 0) cell.setAttribute("fill", `#${level.toString(16).padStart(2, "0").repeat(3)}`);
     });
   }
@@ -71,23 +71,23 @@ function pictures(stage, { goTo }) {
   }
 
   // Of a large picture only what is near the window is painted, which is most of the work of a frame.
-  const large = 100, places = new Map();
+  const large = 100, edges = new Map();
   function leaveOut() {
     const { svg, boxes, arrows } = seen();
     if (boxes.length < large) return;
     const whole = svg.getBoundingClientRect(), pane = stage.getBoundingClientRect();
     const scale = whole.width / svg.viewBox.baseVal.width;
     for (const { element } of [...boxes, ...arrows]) {
-      if (!places.has(element)) {
+      if (!edges.has(element)) {
         const { left, right, top, bottom } = element.getBoundingClientRect();
         const [across, down] = [(x) => (x - whole.left) / scale, (y) => (y - whole.top) / scale];
-        places.set(element, { left: across(left), right: across(right), top: down(top), bottom: down(bottom) });
+        edges.set(element, { left: across(left), right: across(right), top: down(top), bottom: down(bottom) });
       }
     }
     const spare = 200;
     const [left, right] = [pane.left - spare, pane.right + spare].map((x) => (x - whole.left) / scale);
     const [top, bottom] = [pane.top - spare, pane.bottom + spare].map((y) => (y - whole.top) / scale);
-    for (const [element, at] of places) {
+    for (const [element, at] of edges) {
       element.classList.toggle("far", at.right < left || at.left > right || at.bottom < top || at.top > bottom);
     }
   }

@@ -120,7 +120,7 @@ const plots = (() => {
 
   const colour = (name) => {
     const hex = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-    return [1, 3, 5].map((place) => parseInt(hex.slice(place, place + 2), 16));
+    return [1, 3, 5].map((start) => parseInt(hex.slice(start, start + 2), 16));
   };
 
   // Paints a field behind the area of a plot; shade gives the colour of a number.
@@ -134,9 +134,9 @@ const plots = (() => {
     canvas.height = z.length;
     const context = canvas.getContext("2d"), image = context.createImageData(canvas.width, canvas.height);
     z.forEach((row, j) => row.forEach((value, i) => {
-      const place = 4 * ((z.length - 1 - j) * row.length + i);
+      const offset = 4 * ((z.length - 1 - j) * row.length + i);
       const [red, green, blue] = Number.isFinite(value) ? shade(value) : [0, 0, 0];
-      image.data.set([red, green, blue, Number.isFinite(value) ? 255 : 0], place);
+      image.data.set([red, green, blue, Number.isFinite(value) ? 255 : 0], offset);
     }));
     context.putImageData(image, 0, 0);
   }

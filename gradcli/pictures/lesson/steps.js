@@ -111,7 +111,7 @@ function begin() {
   fitHeading();
 }
 
-// at() tells which step is shown and last() which is the last one, from 0; show(place) goes to one.
+// at() tells which step is shown and last() which is the last one, from 0; show(index) goes to one.
 // Buttons, keys, slider and play do it then; `keys` are those that do something else.
 // The slider tells steps from `first` on.
 function stepping({ seconds, first, at, last, show, keys = {} }) {

@@ -23,27 +23,27 @@ function shown(x, words) {
   return sign + bare(Number(`${digits}e${exponent}`).toFixed(3 - exponent));
 }
 
-// Puts what is named in the place of {name} in a sentence of the table of words.
+// Replaces {name} by what is named in a sentence of the table of words.
 function say(words, key, parts) {
   return words[key].replace(/\{(\w+)\}/g, (_, name) => parts[name]);
 }
 
-// Returns the function that puts texts in the place of marks. `now` tells numbers, the set `read` of
+// Returns the function that replaces marks by texts. `now` tells numbers, the set `read` of
 // what the result reads, the `seed` of forward mode and whether all inputs are as at the start;
 // `four` writes a number.
 function filling(marks, now, words, four = (x) => shown(x, words)) {
   const isMark = /[\u{F0000}-\u{FFFFD}]/gu;
   const make = {
-    number: (text, place) => text(now.numbers[place]),
-    factor: (text, place) => (now.numbers[place] < 0 ? `(${text(now.numbers[place])})` : text(now.numbers[place])),
-    times: (text, place) => {
-      const much = text(now.numbers[place]);
+    number: (text, slot) => text(now.numbers[slot]),
+    factor: (text, slot) => (now.numbers[slot] < 0 ? `(${text(now.numbers[slot])})` : text(now.numbers[slot])),
+    times: (text, slot) => {
+      const much = text(now.numbers[slot]);
       return much === "1" ? words.just : say(words, "times", { number: much });
     },
-    least: (text, places) => text(Math.min(...places.map((place) => now.numbers[place]))),
-    greatest: (text, places) => text(Math.max(...places.map((place) => now.numbers[place]))),
-    either: (text, place, yes, no) => fill(now.numbers[place] ? yes : no, text),
-    known: (text, place, yes, no) => fill(Number.isNaN(now.numbers[place]) ? no : yes, text),
+    least: (text, slots) => text(Math.min(...slots.map((slot) => now.numbers[slot]))),
+    greatest: (text, slots) => text(Math.max(...slots.map((slot) => now.numbers[slot]))),
+    either: (text, slot, yes, no) => fill(now.numbers[slot] ? yes : no, text),
+    known: (text, slot, yes, no) => fill(Number.isNaN(now.numbers[slot]) ? no : yes, text),
     read: (text, key, yes, no) => fill(now.read.has(key) ? yes : no, text),
     start: (text, yes, no) => fill(now.isStart ? yes : no, text),
     seed: () => now.seed,
@@ -71,11 +71,11 @@ function filling(marks, now, words, four = (x) => shown(x, words)) {
     return html;
   }
 
-  // The place of the number that a text ends with, and the text before it; null without one.
+  // The slot of the number that a text ends with, and the text before it; null without one.
   function lastNumber(template) {
     const end = [...template].at(-1);
     const mark = end && end.match(isMark) && marks[end.codePointAt(0) - 0xf0000];
-    return mark && mark[0] === "number" ? { place: mark[1], before: template.slice(0, -end.length) } : null;
+    return mark && mark[0] === "number" ? { slot: mark[1], before: template.slice(0, -end.length) } : null;
   }
 
   return { fill, set, lastNumber };

@@ -27,7 +27,7 @@ class Axis(NamedTuple):
     high: float
     log: bool = False
 
-    def places(self, values: Vector, length: int) -> Vector:
+    def positions(self, values: Vector, length: int) -> Vector:
         """Return where values are, from 0 to length - 1; nan for those that have no place."""
         with np.errstate(all="ignore"):
             scaled = np.log10(positive(values)) if self.log else values
@@ -85,7 +85,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10, 20) if m * power >= rough * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [place * step for place in range(first, last + 1)]
+    return [index * step for index in range(first, last + 1)]
 
 
 def decades(low: float, high: float, most: int) -> list[float]:

@@ -142,7 +142,7 @@ class Canvas:
     def _curve(self, x: Vector, y: Vector, pattern: str, colour: int) -> None:
         """Draw a broken line: the pattern of its dots, or in ASCII its letter."""
         across, up = self.columns * self._across, self._rows * self._up
-        at_x, at_y = self._x.places(x, across), up - 1 - self._y.places(y, up)
+        at_x, at_y = self._x.positions(x, across), up - 1 - self._y.positions(y, up)
         dot_x, dot_y = _dots(at_x, at_y, up)
         if self._style.unicode:
             on = np.resize(np.array(list(pattern)) == "1", len(dot_x))
@@ -161,12 +161,12 @@ class Canvas:
 
     def _cells(self, x: Vector, y: Vector) -> tuple[Vector, Vector, Vector]:
         """Return row and column of points, and which of the points they are: those inside."""
-        column = self._x.places(x, self.columns)
-        row = self._rows - 1 - self._y.places(y, self._rows)
-        places = np.flatnonzero(np.isfinite(row) & np.isfinite(column))
-        row, column = np.rint(row[places]), np.rint(column[places])
+        column = self._x.positions(x, self.columns)
+        row = self._rows - 1 - self._y.positions(y, self._rows)
+        indices = np.flatnonzero(np.isfinite(row) & np.isfinite(column))
+        row, column = np.rint(row[indices]), np.rint(column[indices])
         inside = (row >= 0) & (row < self._rows) & (column >= 0) & (column < self.columns)
-        return row[inside].astype(int), column[inside].astype(int), places[inside]
+        return row[inside].astype(int), column[inside].astype(int), indices[inside]
 
     def _points(self, mark: Points, kind: int) -> list[str]:
         """Draw points, and return what their characters stand for."""
@@ -182,8 +182,8 @@ class Canvas:
         # Halves first: the difference of the ends may be too large for a double.
         share = (mark.colour / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
         level = np.rint(share * (len(LEVELS) - 1)).astype(int)
-        row, column, places = self._cells(mark.x, mark.y)
-        self._text[row, column] = np.array(list(LEVELS))[level[places]]
+        row, column, indices = self._cells(mark.x, mark.y)
+        self._text[row, column] = np.array(list(LEVELS))[level[indices]]
         self._colour[row, column] = 0
         label = self._cut(mark.label)
         return [f"  {LEVELS[0]} {low:.3g} … {LEVELS[-1]} {high:.3g}: {label}"]
@@ -248,8 +248,8 @@ class Canvas:
         span = (self._x.high - self._x.low) / self.columns / 2, (self._y.high - self._y.low)
         turn = np.arctan2(mark.v / (span[1] / self._rows), mark.u / span[0]) / (np.pi / 4)
         which = np.rint(turn).astype(int) % 8
-        row, column, places = self._cells(mark.x, mark.y)
-        self._text[row, column] = np.array(list(eight))[which[places]]
+        row, column, indices = self._cells(mark.x, mark.y)
+        self._text[row, column] = np.array(list(eight))[which[indices]]
 
     def _trail(self, mark: Trail) -> str:
         self._curve(mark.x, mark.y, "1" if self._style.unicode else "o", COLOURS[-1])
@@ -345,8 +345,8 @@ def _below(axis: Axis, start: int, length: int) -> str:
     """Return the numbers below an axis, each under its place, none touching the one before."""
     line = ""
     for share, text in axis.labels(max(2, length // 10)):
-        place = start + round(share * (length - 1)) - len(text) // 2
-        place = min(place, start + length - len(text))
-        if place > len(line) or not line:
-            line = line.ljust(max(0, place)) + text
+        column = start + round(share * (length - 1)) - len(text) // 2
+        column = min(column, start + length - len(text))
+        if column > len(line) or not line:
+            line = line.ljust(max(0, column)) + text
     return line[: start + length]

@@ -36,7 +36,7 @@ LABEL_LENGTH = 60
 """Characters of a label that are shown."""
 CROWD = 2000
 """More points than these are drawn as an image inside a vector picture, which stays small."""
-FEW = 60
+MARKED = 60
 """Up to so many steps each is marked with a dot."""
 EXPONENTS = (-300.0, 300.0)
 """The powers of ten between which matplotlib can draw an axis."""
@@ -94,7 +94,7 @@ def _draw(panel: Panel, at: Axes) -> None:
     number = kind = 0
     for mark in panel.marks:
         if isinstance(mark, Line):
-            _line(mark, at, number, dots=panel.counted and len(mark.x) <= FEW)
+            _line(mark, at, number, dots=panel.counted and len(mark.x) <= MARKED)
             number += 1
         elif isinstance(mark, Points):
             _points(mark, at, kind, many=_kinds(panel) > 1 or panel.field is not None)
@@ -337,7 +337,7 @@ def _trail(mark: Trail, at: Axes, *, on_curve: bool) -> None:
         looks = {"color": COLOURS[1], "linewidth": 0.8, "markeredgecolor": "white"}
     else:
         looks["path_effects"] = [Stroke(linewidth=3.5, foreground="black"), Normal()]
-    dots = "o" if len(mark.x) <= FEW else ""
+    dots = "o" if len(mark.x) <= MARKED else ""
     at.plot(
         mark.x,
         mark.y,
@@ -352,9 +352,9 @@ def _trail(mark: Trail, at: Axes, *, on_curve: bool) -> None:
 
 def _ends(at: Any, *way: Vector) -> None:
     """Mark where a way begins and where it ends."""
-    for place, marker, size, label in ((0, "s", 8, "start"), (-1, "*", 15, "end")):
+    for index, marker, size, label in ((0, "s", 8, "start"), (-1, "*", 15, "end")):
         at.plot(
-            *[numbers[place : place + 1 or None] for numbers in way],
+            *[numbers[index : index + 1 or None] for numbers in way],
             marker,
             color=COLOURS[1],
             markersize=size,

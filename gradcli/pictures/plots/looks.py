@@ -63,12 +63,12 @@ def dressed(chart: Chart, looks: Looks, headings: Mapping[str, str] | None = Non
     known = headings or {}
     notes = list(chart.notes)
     panels = []
-    for place, panel in enumerate(chart.panels):
+    for index, panel in enumerate(chart.panels):
         named = panel._replace(
             x_label=known.get(panel.x_label, panel.x_label),
             y_label=known.get(panel.y_label, panel.y_label),
         )
-        is_first = not place
+        is_first = not index
         if (is_first or chart.stacked) and looks.xlabel is not None:
             named = named._replace(x_label=looks.xlabel)
         if is_first and looks.ylabel is not None:
@@ -86,8 +86,8 @@ def _marked(chart: Chart, levels: Sequence[float]) -> Chart:
     """Return the chart with lines where its first contour, or else its first curve, has values."""
     if not levels:
         return chart
-    place = next((k for k, panel in enumerate(chart.panels) if panel.field is not None), 0)
-    panel, notes = chart.panels[place], list(chart.notes)
+    index = next((k for k, panel in enumerate(chart.panels) if panel.field is not None), 0)
+    panel, notes = chart.panels[index], list(chart.notes)
     field = panel.field
     marks: list[Mark] = [
         # Both sides of a boundary are to be seen; a logarithmic scale spreads the lower one.
@@ -108,7 +108,7 @@ def _marked(chart: Chart, levels: Sequence[float]) -> Chart:
             ends = np.array([np.nanmin(x), np.nanmax(x)])
             marks.append(Line(ends, np.full(2, level), f"{panel.y_label} = {number_text(level)}"))
     panels = [*chart.panels]
-    panels[place] = panel._replace(marks=marks)
+    panels[index] = panel._replace(marks=marks)
     return chart._replace(panels=panels, notes=notes)
 
 

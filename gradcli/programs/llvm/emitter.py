@@ -133,7 +133,7 @@ class Machine(SymbolicTarget):
         return float(x.value.constant) if isinstance(x.value, ir.Constant) else None
 
     def pick(self, table: Callable[[], list[float]], index: Double) -> Double:
-        """Return the number of a table at an index, which must be one of its places."""
+        """Return the number of a table at an index, which must be one of its indices."""
         builder = index.builder
         name = f"table_{table.__name__}"
         numbers = builder.module.globals.get(name)

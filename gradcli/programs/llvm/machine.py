@@ -224,15 +224,15 @@ def _declarations(name: str, arguments: int, known: Sequence[tuple[int, str]]) -
     """Return the declarations of a function for one double, and of those for several."""
     lines = []
     for width, vector in known:
-        given = ", ".join([f"<{width} x double>"] * arguments)
-        lines.append(f"declare <{width} x double> @{vector}({given})")
+        types = ", ".join([f"<{width} x double>"] * arguments)
+        lines.append(f"declare <{width} x double> @{vector}({types})")
     letters = "v" * arguments
     said = ",".join(f"_ZGV_LLVM_N{width}{letters}_{name}({vector})" for width, vector in known)
-    given = ", ".join(["double"] * arguments)
+    types = ", ".join(["double"] * arguments)
     # LLVM looks for the others only where it may know the function: it must not be `nobuiltin`.
     effects = "nounwind willreturn memory(none)"
     variant = f'"vector-function-abi-variant"="{said}"'
-    lines.append(f'declare double @"{name}"({given}) {effects} {variant}')
+    lines.append(f'declare double @"{name}"({types}) {effects} {variant}')
     return "\n".join(lines)
 
 

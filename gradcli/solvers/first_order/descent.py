@@ -132,13 +132,13 @@ class Descent:
         found = fused.take(order, remaining)
         if not found.steps:
             return Advance(0, None)
-        self.value, self.point, self._gradient, self._memory = fused.parted(found.state)
+        self.value, self.point, self._gradient, self._memory = fused.unpacked(found.state)
         self._known_norm = None
         self.rate = order.rate(found.steps)
         self.steps += found.steps
         best = None
         if found.best:
-            value, point, gradient, _ = fused.parted(found.best_state)
+            value, point, gradient, _ = fused.unpacked(found.best_state)
             norm = self.norm_of(point, gradient)
             best = (found.best, value, point, norm, order.rate(found.best))
         return Advance(found.steps, best)

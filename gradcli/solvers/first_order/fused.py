@@ -134,7 +134,7 @@ class FusedLoop:
         self._formula.counted(found.steps)
         return found
 
-    def parted(self, state: Sequence[float]) -> State:
+    def unpacked(self, state: Sequence[float]) -> State:
         """Return value, point, gradient and memory, as far as the numbers of a state have them."""
         count, width = len(self._bounds), len(self._rule.memory)
         end = 1 + 2 * count

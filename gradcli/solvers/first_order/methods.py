@@ -151,11 +151,11 @@ def rmsprop(
         if weight_decay:
             g = g + weight_decay * p
         v = alpha * v + (1 - alpha) * (g * g)
-        spread = v
+        variance = v
         if centered:
             m = m + (1 - alpha) * (g - m)
-            spread = of.maximum(v - m * m, 0.0)
-        change = g / (of.sqrt(spread) + eps)
+            variance = of.maximum(v - m * m, 0.0)
+        change = g / (of.sqrt(variance) + eps)
         if momentum:
             b = change = momentum * b + change
         return p - rate * change, (v, m, b)
@@ -263,10 +263,10 @@ def _adam(
             p = p * shrinking
         m = m + (1 - beta1) * (g - m)
         v = beta2 * v + (1 - beta2) * (g * g)
-        spread = v
+        second_moment = v
         if amsgrad:
-            spread = largest = of.maximum(largest, v)
-        return p - size * (m / (of.sqrt(spread) / correction + eps)), (m, v, largest)
+            second_moment = largest = of.maximum(largest, v)
+        return p - size * (m / (of.sqrt(second_moment) / correction + eps)), (m, v, largest)
 
     return Rule((0.0, 0.0, 0.0), coefficients, update)
 

@@ -249,11 +249,11 @@ SCHEDULES = {
 """The schedules by the names that users give them."""
 
 
-def schedule(name: str, positional: Sequence[Any], given: Mapping[str, Any]) -> Schedule:
+def schedule(name: str, positional: Sequence[Any], named: Mapping[str, Any]) -> Schedule:
     """Return the schedule of a name with its settings, in their order or by name.
 
     Raises UsageError, with a hint, for a name or setting that does not exist or does not fit.
     """
     table = {known: kind.settings for known, kind in SCHEDULES.items()}
-    settings = checked("schedule", name, table, positional, given, ordered=True)
+    settings = checked("schedule", name, table, positional, named, ordered=True)
     return SCHEDULES[name].make(**settings)

@@ -28,8 +28,8 @@ def test_boxes_are_numbered_in_order_and_inputs_come_first(
     found = sketched("log(x^2 + sin(3*x*y))", {"x": 2, "y": 3})
     assert [box.key for box in found.boxes] == [f"n{i}" for i in range(8)]
     assert [arrow.key for arrow in found.arrows] == [f"e{i}" for i in range(8)]
-    place = {box.key: i for i, box in enumerate(found.boxes)}
-    assert all(place[arrow.tail.key] < place[arrow.head.key] for arrow in found.arrows)
+    position = {box.key: i for i, box in enumerate(found.boxes)}
+    assert all(position[arrow.tail.key] < position[arrow.head.key] for arrow in found.arrows)
 
 
 def test_roles(sketched: Callable[..., Sketch]) -> None:
@@ -51,7 +51,7 @@ def test_an_arrow_to_a_branch_is_idle_even_when_its_input_is_used_elsewhere(
 ) -> None:
     found = sketched("where(x > 0, x, y) + 2*y", {"x": 1, "y": 5})
     arrows = {
-        (a.tail.step.formula, a.place): a.live
+        (a.tail.step.formula, a.position): a.live
         for a in found.arrows
         if a.head.step.operation == "where"
     }

@@ -21,7 +21,7 @@ from gradcli.formula import Formula
 from gradcli.graph.bodies import LEAVES
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, Operation
-from gradcli.point import nowhere
+from gradcli.point import no_location
 from gradcli.programs import generated
 from gradcli.programs.llvm import machine
 from gradcli.programs.llvm.emitter import function, source
@@ -120,10 +120,10 @@ def test_all_engines_give_the_same_bits(row: Operation) -> None:
         arrays, tables = (np.broadcast_to(found, len(points)) for found in listed)
         number = generated.ieee_function(row, count, payload)
         extra = () if payload is None else (payload,)
-        for place, point in enumerate(points):
+        for location, point in enumerate(points):
             expected = shown(row.value, *point, *extra)
             found = [shown(engine, *point) for engine in (python, native, number)]
-            found += [shown(float, array[place]) for array in (arrays, tables)]
+            found += [shown(float, array[location]) for array in (arrays, tables)]
             if set(found) != {expected}:
                 wrong.append((point, payload, expected, found))
     assert wrong == []
@@ -135,7 +135,7 @@ def test_without_machine_code_all_other_engines_give_the_same_bits(row: Operatio
     count, payload = row.arity[0], 1 if row.payload else None
     whole = single(row, count, payload)
     assert obstacle(whole) == f"{row.name} has no machine code"
-    points = [tuple(x + place * 0.4 for place in range(count)) for x in EVEN[:40]]
+    points = [tuple(x + location * 0.4 for location in range(count)) for x in EVEN[:40]]
     python = generated.function(whole, NAMES[:count])
     arrays = generated.array_function(row, count, payload)
     columns = [np.array(column) for column in zip(*points, strict=True)]
@@ -151,21 +151,21 @@ def test_what_is_not_finite_leaves_a_trace(row: Operation) -> None:
     """An argument that overflowed on the way gives a fault or shows in the value."""
     count = max(row.arity[0], 1)
     payload = PAYLOADS.get(row.name, [None])
-    for extra, place in itertools.product(payload, range(count)):
-        if row.name == "where" and place:
+    for extra, location in itertools.product(payload, range(count)):
+        if row.name == "where" and location:
             continue  # a branch, which may be the one that is not taken
         graph = Graph()
         names = [graph.variable(name) for name in NAMES[:count]]
-        square = graph.add(TABLE["multiply"], (names[place], names[place]))
+        square = graph.add(TABLE["multiply"], (names[location], names[location]))
         negative = graph.add(TABLE["negate"], (square,))
         undefined = graph.add(TABLE["add"], (square, negative))
         for lost in (square, negative, undefined):
-            arguments = (*names[:place], lost, *names[place + 1 :])
+            arguments = (*names[:location], lost, *names[location + 1 :])
             whole = program(graph, [graph.add(row, arguments, extra)])
             compute = function(whole, NAMES[:count])
             for other in SOME:
-                found = values(compute, *[1e200 if i == place else other for i in range(count)])
-                assert found is None or not math.isfinite(found[0]), (extra, place, other)
+                found = values(compute, *[1e200 if i == location else other for i in range(count)])
+                assert found is None or not math.isfinite(found[0]), (extra, location, other)
 
 
 def test_only_known_functions_are_called() -> None:
@@ -331,7 +331,7 @@ def compare_tables(formula: Formula, names: list[str], points: list[tuple[float,
     rows: Any = SimpleNamespace(
         columns={first: ()},
         blocks=lambda *_: [{first: np.array([x for x, _ in good])}],
-        place=nowhere,
+        location=no_location,
     )
     if not good:
         return 0
