@@ -460,7 +460,7 @@ POWER_OF = _row(
     domain=(_power_defined, _POWER_NEEDS),
     kink=(
         lambda x, y: x == 0 and y == 0,
-        "0^0 is 1, but the derivative by the exponent is one-sided",
+        "0^0 is 1, but the derivative with respect to the exponent is one-sided",
     ),
     level=POWER,
     infix="^",

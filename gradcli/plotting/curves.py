@@ -120,7 +120,11 @@ def curves(function: Function) -> Curves:
             found = function.columns(at)[index]
             return np.where(np.isfinite(found), found, np.nan)
 
-        what = "the formula" if index == 0 else f"its derivative by {function.wrt[index - 1]}"
+        what = (
+            "the formula"
+            if index == 0
+            else f"its derivative with respect to {function.wrt[index - 1]}"
+        )
         if missing[index].gaps:
             notes.append(function.where + missing[index].sentence(what, name))
         cut = limits_at_pole(points, y, evaluate)

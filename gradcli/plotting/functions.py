@@ -140,7 +140,9 @@ def contour(function: Function) -> Chart:
         marks.append(_arrows(x, y, by[across], by[up]))
     else:
         for name, slope in by.items():
-            field = _field(x, y, slope, f"∂f/∂{name}", f"its derivative by {name}", notes)
+            field = _field(
+                x, y, slope, f"∂f/∂{name}", f"its derivative with respect to {name}", notes
+            )
             panels.append(Panel(across, up, [field]))
     return Chart(function.formula.source, panels, notes=notes)
 
