@@ -121,7 +121,7 @@ LINES = {
     "manual": 84,
     "minimize": 4708,
     "pictures": 3764,
-    "plotting": 1159,
+    "plotting": 1165,
     "programs": 2542,
     "rows": 572,
     "solvers": 3853,
