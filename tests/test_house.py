@@ -124,7 +124,7 @@ LINES = {
     "plotting": 1165,
     "programs": 2542,
     "rows": 572,
-    "solvers": 3853,
+    "solvers": 3854,
     "tables": 785,
     "uncertainty": 368,
     "": 1860,

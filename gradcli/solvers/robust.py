@@ -14,7 +14,7 @@ from gradcli.programs.generated import function
 from gradcli.programs.program import program
 from gradcli.solvers.losses import LOSSES
 from gradcli.solvers.settings import Setting, checked
-from gradcli.solvers.vectors import TINY, norm
+from gradcli.solvers.vectors import EPSILON, TINY, norm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -81,9 +81,13 @@ class Loss:
             return self.scale * float(np.sqrt(np.sum(self._at(residuals)[1])))
 
     def influence(self, residuals: Vector) -> tuple[Vector, Vector]:
-        """Return ψ and ψ': half the first and half the second derivative of each cost by r."""
+        """Return ψ and ψ': half the first and second derivative of each cost with respect to r.
+
+        ψ' is 0 where nothing but rounding is left of it, as of huber's beyond the scale.
+        """
         z, _, first, second = self._at(residuals)
-        return first * residuals, first + 2 * z * second
+        slope = first + 2 * z * second
+        return first * residuals, np.where(np.abs(slope) > 4 * EPSILON * first, slope, 0.0)
 
     def rescaled(self, residuals: Vector, jacobian: Matrix) -> tuple[Vector, Matrix]:
         """Return residuals and Jacobian whose Gauss–Newton model is that of the loss.

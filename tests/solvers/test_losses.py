@@ -155,3 +155,10 @@ def test_costs_whose_squares_are_no_doubles(name: str, scale: float) -> None:
     # Far below the scale a cost is a square: the root is the hypotenuse of 3 and 4.
     tiny = np.array([3e-170, 4e-170])
     assert loss(name).norm(tiny) == pytest.approx(5e-170, rel=1e-14)
+
+
+def test_beyond_the_scale_of_huber_there_is_no_curvature() -> None:
+    """The cost is a straight line there: its second derivative is 0, not what rounding leaves."""
+    residuals = np.concatenate([np.linspace(-3, 3, 1000), np.geomspace(1.01e-9, 1e9, 1000)])
+    _, slopes = loss("huber", (1e-9,)).influence(residuals)
+    assert not slopes.any()

@@ -289,7 +289,7 @@ def test_strong_correlation_is_a_warning() -> None:
 
 
 def test_a_perfect_fit() -> None:
-    fitted = fit("a*x - y", {"x": X, "y": 2 * X}, {"a": 1}, total=1.0)
+    fitted = fit("a*x - y", {"x": X, "y": 2 * X}, {"a": 2}, total=1.0)
     assert fitted.report.standard_errors == {"a": 0.0}
     assert fitted.report.t_values == {"a": None}
     assert fitted.report.p_values == {"a": None}
