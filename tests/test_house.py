@@ -116,7 +116,7 @@ LINES = {
     "cluster": 473,
     "data": 3839,
     "exact": 2106,
-    "graph": 5319,
+    "graph": 5324,
     "language": 3057,
     "manual": 84,
     "minimize": 4708,

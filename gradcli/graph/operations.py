@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import operator
-from functools import reduce
 
 from gradcli.graph.precedence import (
     AND,
@@ -920,7 +919,13 @@ def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
 
 def _extreme(compare: Callable[[Any, Any], Any]) -> Body:
     """Return the body of the number that compares so with all others."""
-    return lambda m, *numbers: reduce(lambda x, y: m.where(compare(y, x), y, x), numbers)
+
+    def body(m: Any, first: Any, *rest: Any) -> Any:
+        for other in rest:
+            first = m.where(compare(other, first), other, first)
+        return first
+
+    return body
 
 
 _greatest, _least = _extreme(operator.gt), _extreme(operator.lt)
@@ -957,9 +962,11 @@ _add_extreme(max, 1, _special("greatest"), _greatest)
 _add_extreme(min, -1, _special("least"), _least)
 
 
-def _rounded(side: int, width: Any, *numbers: Any) -> Any:
+def _rounded(side: int, width: Any, first: Any, *rest: Any) -> Any:
     """Return the greatest of some numbers, or with side -1 the least, with rounded kinks."""
-    return reduce(lambda x, y: (x + y + side * of.hypot(x - y, width)) / 2, numbers)
+    for other in rest:
+        first = (first + other + side * of.hypot(first - other, width)) / 2
+    return first
 
 
 def _above(x: Any, y: Any) -> Any:
