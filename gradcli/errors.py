@@ -91,7 +91,7 @@ class FormulaError(GradcliError):
     kind = "formula"
     exit_code = ExitCode.USAGE
     repairs: tuple[str, ...] = ()
-    """The formulas that the hint suggests, each of which can be read."""
+    """The formulas, or words NAME=VALUE, that the hint suggests, each of which can be read."""
 
 
 class ShapeError(FormulaError):
@@ -209,3 +209,9 @@ def listed(names: Iterable[str], most: int = 5) -> str:
     names = list(names)
     text = ", ".join([printable(name, 60) for name in names[:most]])
     return text if len(names) <= most else f"{text} and {len(names) - most} more"
+
+
+def enumerated(words: Iterable[str], conjunction: str = "and") -> str:
+    """Return words as they stand in a sentence: this, that and another."""
+    *others, last = words
+    return f"{', '.join(others)} {conjunction} {last}" if others else last

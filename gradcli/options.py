@@ -7,7 +7,7 @@ objects.
 
 from __future__ import annotations
 
-from gradcli.errors import UsageError, printable
+from gradcli.errors import UsageError, enumerated, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -231,12 +231,6 @@ def table(path: str) -> Callable[[], Collection[str]]:
     return load
 
 
-def alternatives(words: Collection[str]) -> str:
-    """Return words as they stand in a sentence: this, that or another."""
-    *others, last = words
-    return f"{', '.join(others)} or {last}" if others else last
-
-
 class OneOf(Text):
     """One of the words of a table."""
 
@@ -328,7 +322,7 @@ class Option(_Of[T]):
         """A sentence about it."""
         if self.words is None or "{words}" not in self._help:
             return self._help
-        return self._help.replace("{words}", alternatives(self.words()))
+        return self._help.replace("{words}", enumerated(self.words(), "or"))
 
     def read(self, typed: Any) -> Any:
         """Return the value of what was typed. Raises UsageError."""

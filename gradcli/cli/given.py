@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from gradcli.errors import (
     listed,
 )
 from gradcli.formula import Formula, parse
-from gradcli.language.bindings import bindings
+from gradcli.language.bindings import binding, bindings
 from gradcli.language.bindings import limits as limits_of
 from gradcli.language.names import is_name, names_in
 from gradcli.language.parser import finding
@@ -152,9 +151,10 @@ def read_start(
     """
     try:
         source, given = arguments.split(words)
-    except (FormulaError, NameValueError) as error:
-        found = re.fullmatch(r"write (\w+)=(\S+:\S+:\S+)", error.hint or "")
-        error.hint = _bounded(*found.groups()) if found else error.hint
+    except FormulaError as error:
+        for found in map(binding, error.repairs):
+            if found.is_range:
+                error.hint = _bounded(found.name, found.text)
         raise
     if source == "-":
         source = arguments.stdin()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcli.errors import UsageError, printable
+from gradcli.errors import UsageError, enumerated, printable
 from gradcli.exact.decimals import MOST_DIGITS
 from gradcli.language.bindings import is_number
 from gradcli.language.names import is_free, is_name
@@ -17,7 +17,6 @@ from gradcli.options import (
     Options,
     Text,
     Whole,
-    alternatives,
     example,
     flag,
     number,
@@ -68,7 +67,7 @@ class _File(OneOf):
         endings = tuple(self.table())
         name = text.lower() if self._shows else text
         if not name.endswith(endings) and not (self._shows and text == "-"):
-            wanted = alternatives(endings)
+            wanted = enumerated(endings, "or")
             message = f"{spelled(field)} writes a {wanted} file, not '{printable(text, 60)}'"
             hint = self._hint or f"for example {example(field, 'new' + endings[0])}"
             raise UsageError(message, hint=hint)

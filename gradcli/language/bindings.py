@@ -159,8 +159,10 @@ def _formula(name: str, text: str) -> Binding:
     except FormulaError as error:
         error.message = f"in the value of {name}: {error.message}"
         if error.repairs:
-            words = [_repair(name, repair) for repair in error.repairs]
-            error.hint = " or ".join(word for word in words if word) if all(words) else None
+            hints = [_repair(name, repair) for repair in error.repairs]
+            error.hint = " or ".join(hint for hint in hints if hint) if all(hints) else None
+            words = [f"{name}={repair}" for repair in error.repairs]
+            error.repairs = () if error.hint is None else tuple(words)
         raise
     roots = built.range or [built.root]
     drawn = {draw[0] for draw in built.draws}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from gradcli.errors import MathematicsError, listed
+from gradcli.errors import MathematicsError, enumerated, listed
 from gradcli.records import NamedTuple
 from gradcli.solvers.covariance import (
     Evidence,
@@ -214,7 +214,7 @@ def estimates(
     if lost:
         one = len(lost) == 1
         warnings.append(
-            f"the data do not determine {_in_words(lost)}: {'it' if one else 'they'} can change"
+            f"the data do not determine {_named(lost)}: {'it' if one else 'they'} can change"
             f" without any {unseen}, so"
             f" {'it has' if one else 'they have'} no standard error{'' if one else 's'}"
         )
@@ -263,12 +263,11 @@ def at_limits(names: Sequence[str], free: Mask) -> list[str]:
     are = "is at its limit" if len(stopped) == 1 else "are at their limits"
     it = "it has" if len(stopped) == 1 else "they have"
     plural = "s" * (len(stopped) > 1)
-    return [f"{_in_words(stopped)} {are}, so {it} no standard error{plural}"]
+    return [f"{_named(stopped)} {are}, so {it} no standard error{plural}"]
 
 
-def _in_words(names: Sequence[str]) -> str:
-    *others, last = names
-    return listed(names) if len(names) > NAMED or not others else f"{', '.join(others)} and {last}"
+def _named(names: Sequence[str]) -> str:
+    return enumerated(names) if len(names) <= NAMED else listed(names)
 
 
 UNSEEN = "rise of the objective (its Hessian is not positive definite)"

@@ -279,7 +279,7 @@ def _by_graphviz(name: str, starts: bytes, *, opaque: bool = False) -> Format:
 
 def _lesson(picture: Picture) -> bytes:
     from gradcli.pictures.graph.render import render
-    from gradcli.pictures.graph.words import listed
+    from gradcli.pictures.graph.words import in_words
     from gradcli.pictures.lesson.figures import Figures
     from gradcli.pictures.lesson.live import data, live, printed
     from gradcli.pictures.lesson.page import page
@@ -292,7 +292,7 @@ def _lesson(picture: Picture) -> bytes:
     frames, limits = lesson(drawn, gradient=options.gradient, figures=shown).frames, ""
     if figures is not None:
         fixed = printed(figures)
-        limits = say("printed", names=listed(fixed)) if fixed else ""
+        limits = say("printed", names=in_words(fixed)) if fixed else ""
     elif plain.has_values and any(box.step.operation == "variable" for box in drawn.boxes):
         limits = say("printed all")
     ways = {"wide": "LR", "tall": "TB"} if options.rankdir == "LR" else {"alone": "TB"}

@@ -353,7 +353,7 @@ def _about_result(steps: Sequence[Step]) -> str:
     result = steps[-1]
     inputs = [step for step in steps if step.operation == "variable"]
     if result.value is None:
-        names = listed([fit(str(step.name), 30) for step in inputs])
+        names = in_words([fit(str(step.name), 30) for step in inputs])
         return say("no values" if names else "no values and names", names=names)
     places, slopes = [], []
     for step in inputs:
@@ -363,14 +363,14 @@ def _about_result(steps: Sequence[Step]) -> str:
         if step.gradient is not None:
             slopes.append(say("with respect to", slope=quantity(step.gradient, 40), name=name))
     key = "value at" if places else "value is"
-    said = [say(key, value=value_of(result, 40), places=listed(places))]
+    said = [say(key, value=value_of(result, 40), places=in_words(places))]
     parts = [
         say("share from", share=percent(step.share), name=fit(str(step.name), 30))
         for step in inputs
         if step.share is not None
     ]
-    said += [say("variance", parts=listed(parts))] if parts else []
-    said += [say("derivative", slopes=listed(slopes))] if slopes else []
+    said += [say("variance", parts=in_words(parts))] if parts else []
+    said += [say("derivative", slopes=in_words(slopes))] if slopes else []
     return " ".join(said)
 
 
@@ -398,7 +398,7 @@ def _what(graph: Graph, step: Step, show: Callable[[int, str], str]) -> str:
     if operation.binds and step.operation != FORMULA:
         parts = bounds(graph, step.id)
     elif is_said and step.operation != FORMULA:
-        parts = listed([show(e.node, argument(graph, e.node, 60)) for e in step.inputs])
+        parts = in_words([show(e.node, argument(graph, e.node, 60)) for e in step.inputs])
     else:
         said = show(step.id, expression(graph, step.id))
         return say("named", name=fit(step.name, 60), what=said) if step.name else said
@@ -407,7 +407,7 @@ def _what(graph: Graph, step: Step, show: Callable[[int, str], str]) -> str:
     return say("named the", name=fit(step.name, 60), what=said) if step.name else said
 
 
-def listed(words: Sequence[str]) -> str:
+def in_words(words: Sequence[str]) -> str:
     """Return "a, b and c"; of very many the first, and how many more there are."""
     if len(words) > SEVERAL:
         words = [*words[: SEVERAL - 1], say("more", count=len(words) - SEVERAL + 1)]

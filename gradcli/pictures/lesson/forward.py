@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradcli.graph.precedence import ATOM, COMPARISON
 from gradcli.graph.printing import write
-from gradcli.pictures.graph.words import about_parts, expression, listed
+from gradcli.pictures.graph.words import about_parts, expression, in_words
 from gradcli.pictures.lesson.notation import (
     EQUATION,
     Frame,
@@ -65,11 +65,14 @@ def _inputs(figures: Figures, boxes: Sequence[Box]) -> Frame:
     keys = tuple(box.key for box in boxes)
     if boxes[0].step.value is None:
         return Frame(
-            "start", title, say("all from", names=listed([f"{name}" for name in names])), boxes=keys
+            "start",
+            title,
+            say("all from", names=in_words([f"{name}" for name in names])),
+            boxes=keys,
         )
     values = {box.key: figures.value_text(box) for box in boxes}
     pairs = zip(names, values.values(), strict=True)
-    equations = listed([say("equals", name=name, value=value) for name, value in pairs])
+    equations = in_words([say("equals", name=name, value=value) for name, value in pairs])
     words = say("everything from given" if figures.sketch.arrows else "nothing to compute")
     return Frame("start", title, words, equations, boxes=keys, values=values)
 
@@ -77,7 +80,7 @@ def _inputs(figures: Figures, boxes: Sequence[Box]) -> Frame:
 def _formula(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     """Return the frame of a node without values."""
     names = dict.fromkeys(f"{called(figures.sketch, arrow.tail)}" for arrow in arrows)
-    return _frame(figures, box, arrows, say("computed from", names=listed([*names])))
+    return _frame(figures, box, arrows, say("computed from", names=in_words([*names])))
 
 
 def _node(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
@@ -127,7 +130,7 @@ def _with(figures: Figures, arrows: Sequence[Arrow], value: str) -> str:
             given[say("equals", name=name, value=figures.shown(tail))] = None
     if not given:
         return say("value is", value=value)
-    return say("with", given=listed([*given]), value=value)
+    return say("with", given=in_words([*given]), value=value)
 
 
 def _idle(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradcli.pictures.graph.words import about_picture, expression, listed
+from gradcli.pictures.graph.words import about_picture, expression, in_words
 from gradcli.pictures.lesson import notation
 from gradcli.pictures.lesson.backward import backward
 from gradcli.pictures.lesson.figures import Figures
@@ -93,7 +93,7 @@ def _end(figures: Figures, *, gradient: bool) -> Frame:
         if gradient and box.step.operation == "variable"
     ]
     equation = say("equals", name=called(sketch, result), value=value)
-    return Frame("end", title, figures.at_start(words), equation, listed(slopes), boxes=keys)
+    return Frame("end", title, figures.at_start(words), equation, in_words(slopes), boxes=keys)
 
 
 def _rows(sketch: Sketch, values: dict[str, str], gradients: dict[str, str]) -> Iterator[Row]:
