@@ -119,7 +119,7 @@ LINES = {
     "graph": 5324,
     "language": 3059,
     "manual": 84,
-    "minimize": 4708,
+    "minimize": 4700,
     "pictures": 3767,
     "plotting": 1165,
     "programs": 2542,

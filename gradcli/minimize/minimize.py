@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
@@ -122,7 +122,7 @@ def _minimum(
         [*runs.warnings, *([] if growth is None else [growth]), *more, *digit_warnings],
         minima=runs.minima,
         starts=runs.starts,
-        table=_table(problem, how, best, request.data, influences=influences),
+        predictions=_predictions(problem, how, best, request.data, influences=influences),
         latest=[runs.iterate(record) for record in best.outcome.latest],
         best=runs.best_of(best),
         digits=digits,
@@ -130,32 +130,32 @@ def _minimum(
     )
 
 
-def _table(
+def _predictions(
     problem: Task,
     how: Settings,
     best: Run,
     data: Mapping[str, Any] | Rows,
     *,
     influences: bool,
-) -> Callable[[], Predictions] | None:
-    """Return what makes the table of fitted values where the run ended; None for no fit."""
+) -> Predictions | None:
+    """Return the table of fitted values where the run ended; None for no fit."""
     fit = problem.fit
     if fit is None or fit.is_plain:
         return None
+    from gradcli.minimize.predictions import Predictions
+
     point = end_of(problem, best)
-    columns = list(data if isinstance(data, Mapping) else data.entries)
-    known = point, columns, problem.box().inside(point), how.confidence, rss_of(problem, best)
     is_large = len(point) > LM_PARAMETERS
-    missing = f"there are more than {LM_PARAMETERS} parameters" if is_large else None
-    names = problem.names if influences else None
-
-    @cache
-    def made() -> Predictions:
-        from gradcli.minimize.predictions import Predictions
-
-        return Predictions(fit, *known, missing=missing, names=names)
-
-    return made
+    return Predictions(
+        fit,
+        point,
+        list(data if isinstance(data, Mapping) else data.entries),
+        problem.box().inside(point),
+        how.confidence,
+        rss_of(problem, best),
+        missing=f"there are more than {LM_PARAMETERS} parameters" if is_large else None,
+        names=problem.names if influences else None,
+    )
 
 
 # ---------------------------------------------------------------- what other processes need

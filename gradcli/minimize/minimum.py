@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import printable
@@ -13,7 +12,7 @@ from gradcli.solvers.stopping import Ending
 from gradcli.values import entries, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from gradcli.minimize.predictions import Predictions
     from gradcli.sheets import Sheet
@@ -179,8 +178,8 @@ class Minimum(NamedTuple):
     """How many starts were tried."""
     epochs: Sequence[Epoch] = ()
     """The passes over the rows, where they were taken in batches."""
-    table: Callable[[], Predictions] | None = None
-    """Makes the `predictions`; None where nothing is fitted."""
+    predictions: Predictions | None = None
+    """Fitted values, residuals and confidence band, row by row; None where nothing is fitted."""
     latest: Sequence[Iterate] = ()
     """The last steps, also where others were observed."""
     best: Best | None = None
@@ -193,20 +192,6 @@ class Minimum(NamedTuple):
     """That of the intervals."""
     is_maximum: bool = False
     """Whether `minimum` is a maximum, and "best" the highest."""
-
-    @property
-    def predictions(self) -> Predictions | None:
-        """Fitted values, residuals and confidence band, row by row; None where nothing is fitted.
-
-        The table is made when it is first asked for.
-        """
-        return None if self.table is None else self.table()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return the values, for pickle: with the table itself, not what makes it."""
-        table = self.predictions
-        held = self if table is None else self._replace(table=partial(itself, table))
-        return Minimum, tuple(held)
 
     def swapped(self) -> Minimum:
         """Return a minimum of the negative of a formula as the maximum of the formula."""
@@ -404,8 +389,3 @@ class Minimum(NamedTuple):
         if self.minima:
             content["minima"] = [found._asdict() for found in self.minima]
         return content
-
-
-def itself(table: Predictions) -> Predictions:
-    """Return a table that is made."""
-    return table
