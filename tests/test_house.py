@@ -114,7 +114,7 @@ LINES = {
     "calculus": 1862,
     "cli": 4994,
     "cluster": 473,
-    "data": 3839,
+    "data": 3837,
     "exact": 2106,
     "graph": 5324,
     "language": 3059,

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from gradcli.data import files
-from gradcli.data.formats import unlike
+from gradcli.data.formats import ZIP, unlike
 from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
@@ -99,10 +99,10 @@ def _read(file: IO[bytes], where: str) -> Any:
         raise FileError(f"{where}: the file is empty, which a checkpoint never is")
     if earlier := EARLIER.match(start):
         raise _of_version(earlier[1], where)
-    if npz.START.startswith(start):
+    if ZIP.startswith(start):
         raise _damaged(where, "it is cut off")
     other = unlike(f"{where}: this is not a checkpoint of gradcli", start)
-    if not start.startswith(npz.START):
+    if not start.startswith(ZIP):
         raise other
     with npz.opened(file, where, "the checkpoint is damaged: it is cut off") as archive:
         said = archive.comment

@@ -50,8 +50,6 @@ DAMAGE = (
 )
 """What the module zipfile raises for an archive that it cannot read."""
 
-START = b"PK\x03\x04"
-"""How an archive with members begins."""
 TEXT = "state.json"
 """The name of a member that is no array."""
 
