@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from gradcli.data import checkpoint, files, npz
+from gradcli.data.formats import ZIP
 from gradcli.errors import FileError
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def test_a_structure_of_zeros_takes_little_memory(
 
 def test_a_file_of_holes_takes_no_memory(path: str) -> None:
     with Path(path).open("wb") as file:
-        file.write(npz.START)
+        file.write(ZIP)
         file.truncate(1 << 40)
 
     tracemalloc.start()
