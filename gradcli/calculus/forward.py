@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.calculus import reverse
-from gradcli.calculus.masks import Movement, kept
-from gradcli.calculus.reverse import expansion, local
+from gradcli.calculus.reverse import Movement, expansion, kept, local
 from gradcli.graph.operations import ADD, MULTIPLY, WHERE
 from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
 from gradcli.graph.structural import jvp
