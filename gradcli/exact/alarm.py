@@ -10,6 +10,7 @@ Numbers and arrays of numbers go through the same rules; `Floats` and `Arrays` a
 from __future__ import annotations
 
 import math
+import operator
 
 from gradcli.errors import MathematicsError
 from gradcli.exact.decimals import WHOLE
@@ -24,6 +25,7 @@ from gradcli.graph.operations import (
     MOD,
     MULTIPLY,
     NAMED_CONSTANT,
+    NAMED_VALUES,
     NEGATE,
     NOT_SO,
     OR_ELSE,
@@ -57,53 +59,60 @@ _CONDITIONS = frozenset({AND_ALSO, OR_ELSE, NOT_SO})
 _ARITHMETIC = frozenset({ADD, SUBTRACT, MULTIPLY, DIVIDE, CONSTANT_POWER, POWER_OF, MOD, FACTORIAL})
 
 
-class Slope(float):
-    """A number in the place of a node: what the rule of a partial derivative makes is a number."""
+class Slope:
+    """A number, or an array, in the place of a node: the rule of a partial derivative makes others.
 
-    __slots__ = ()
+    `k` is the kernel that it belongs to.
+    """
+
+    __slots__ = ("k", "value")
+    __array_ufunc__ = None
     id = 0
+
+    def __init__(self, k: Any, value: Any) -> None:
+        self.k = k
+        self.value = k.number(value)
 
     def apply(self, name: str, *others: Any, payload: Any = None) -> Slope:
         """Return the value of the row `name` at this number and others."""
-        row = TABLE[name]
-        return Slope(row.value(*row.with_payload((self, *others), payload)))
+        return self.apply_to(name, self, *others, payload=payload)
 
     def apply_to(self, name: str, *arguments: Any, payload: Any = None) -> Slope:
         """Return the value of the row `name` at numbers."""
-        return Slope(arguments[0]).apply(name, *arguments[1:], payload=payload)
+        return self.number(self.k.value(TABLE[name], payload, list(map(_number, arguments))))
 
-    def number(self, value: float) -> Slope:
+    def number(self, value: Any) -> Slope:
         """Return a number."""
-        return Slope(value)
+        return Slope(self.k, value)
 
     def constant(self, name: str) -> Slope:
         """Return π or e."""
-        return Slope(getattr(math, name))
+        return self.number(NAMED_VALUES[name])
+
+    def __neg__(self) -> Slope:
+        """Return the number with the other sign."""
+        return self.number(-self.value)
 
 
-def _over_slopes(name: str) -> Callable[..., Slope]:
-    own = getattr(float, name)
-
-    def operator(self: Slope, *others: float) -> Slope:
-        return Slope(own(self, *others))
-
-    return operator
+def _number(x: Any) -> Any:
+    return x.value if isinstance(x, Slope) else x
 
 
-OPERATORS = (
-    *("__neg__", "__pow__", "__add__", "__radd__", "__sub__", "__rsub__"),
-    *("__mul__", "__rmul__", "__truediv__", "__rtruediv__"),
-)
-"""The arithmetic that rules of partial derivatives are written in."""
-for _name in OPERATORS:
-    setattr(Slope, _name, _over_slopes(_name))
+def _arithmetic(function: Callable[..., Any], name: str) -> None:
+    """Add a function of two numbers as an operator, from both sides."""
+    setattr(Slope, f"__{name}__", lambda x, y: x.number(function(x.value, _number(y))))
+    setattr(Slope, f"__r{name}__", lambda y, x: y.number(function(x, y.value)))
+
+
+for _function in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow):
+    _arithmetic(_function, _function.__name__)
 
 
 class Floats:
     """Numbers, one by one."""
 
     ulp = staticmethod(math.ulp)
-    number = Slope
+    number = float
     nothing = 0.0
 
     @staticmethod
@@ -415,12 +424,12 @@ def _partial(
         base = inputs[0]
         slope = payload * value / k.where(base != 0, base, 1.0)
         return k.where(base != 0, slope, 1.0 if payload == 1 else 0.0 if payload > 1 else math.inf)
-    arguments = tuple([k.number(x) for x in inputs])
+    arguments = tuple([Slope(k, x) for x in inputs])
     try:
-        found = operation.partial(position, k.number(value), arguments, payload)
+        found = _number(operation.partial(position, Slope(k, value), arguments, payload))
     except (MathematicsError, ValueError, ArithmeticError, AttributeError, TypeError):
         return math.inf  # some rules need a graph, or refuse
-    return getattr(found, "value", found)
+    return k.where(found == found, found, math.inf)  # noqa: PLR0124 - nan: there is none
 
 
 def _at_the_ends(

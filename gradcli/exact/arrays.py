@@ -7,28 +7,27 @@ it is of numbers that are no doubles, stands here, a function each.
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.exact.alarm import LEAST, OPERATORS, is_of_itself, leaf_error, literal_error, step
+from gradcli.exact.alarm import LEAST, is_of_itself, leaf_error, literal_error, step
 from gradcli.exact.decimals import (
     DOUBLE_DIGITS,
-    ENOUGH,
-    LARGEST_WRITTEN,
     LEAST_NORMAL,
-    PART,
     WHOLE,
-    WRITTEN_OUT,
+    are_enough,
+    is_padded,
+    safe_digits,
 )
-from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE, VARIABLE
+from gradcli.graph.operations import LEAVES, TABLE, VARIABLE
 from gradcli.graph.shapes import COUNT
 from gradcli.graph.special import two_product
 from gradcli.programs import flat
 from gradcli.programs.arrays import logsoftmax
 from gradcli.programs.generated import array_function
-from gradcli.programs.reading import Array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,43 +41,11 @@ PAIRWISE = 25.0
 """Roundings inside a block of NumPy's pairwise summation, whose blocks are added in pairs."""
 
 
-class Slope(Array):
-    """Numbers in the place of a node, for the rules of partial derivatives."""
-
-    __array_ufunc__ = None
-    id = 0
-
-    def apply_to(self, name: str, *arguments: Any, payload: Any = None) -> Slope:
-        """Return the values of the row `name` at numbers."""
-        first, *others = arguments
-        return Slope(getattr(first, "value", first)).apply(name, *others, payload=payload)
-
-    def number(self, value: float) -> Slope:
-        """Return a number."""
-        return Slope(value)
-
-    def constant(self, name: str) -> Slope:
-        """Return π or e."""
-        return Slope(NAMED_VALUES[name])
-
-
-def _over_slopes(name: str) -> Callable[..., Slope]:
-    def operator(self: Slope, *others: Any) -> Slope:
-        values = [getattr(other, "value", other) for other in others]
-        return Slope(getattr(np.asarray(self.value, np.float64), name)(*values))
-
-    return operator
-
-
-for _name in OPERATORS:
-    setattr(Slope, _name, _over_slopes(_name))
-
-
 class Arrays:
     """Arrays of numbers, or of the values of one number in many runs."""
 
-    number = Slope
     nothing = 0.0
+    number = staticmethod(partial(np.asarray, dtype=np.float64))
     any = staticmethod(np.any)
     where = staticmethod(np.where)
     isfinite = staticmethod(np.isfinite)
@@ -355,20 +322,11 @@ def passed(values: Any, errors: Any, digits: int | None = None) -> tuple[Any, An
     """Return values with their certain digits, how many these are, and where they are too few."""
     kept = certain_digits(values, errors)
     shown = rounded(values, kept)
-    size = np.abs(values)
     with np.errstate(all="ignore"):
-        padded = (kept < DOUBLE_DIGITS) & (10.0**kept <= size) & (size < WRITTEN_OUT)
-        if digits is None:
-            enough = (kept > ENOUGH) & ~padded
-            enough |= (kept > 0) & (np.abs(shown - values) + errors <= PART * size) & ~padded
-        else:
-            enough = np.minimum(kept, np.where(errors > 0, DOUBLE_DIGITS - 2, kept)) >= digits
-    return np.where(padded, values, shown), kept, ~(enough & np.isfinite(values))
-
-
-def may_be_whole(values: Any) -> Any:
-    """Return which doubles may stand for whole numbers of more digits."""
-    return (np.abs(values) >= WHOLE) & (np.abs(values) < float(LARGEST_WRITTEN))
+        safe = kept if digits is None else safe_digits(kept, errors)
+        enough = are_enough(values, shown, safe, errors, digits)
+        shown = np.where(is_padded(values, kept), values, shown)
+    return shown, kept, ~(enough & np.isfinite(values))
 
 
 def rounded(values: Any, digits: Any) -> Any:
