@@ -291,6 +291,7 @@ _ERRORS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("greatest", "least"), lambda _, _x, e, axis: np.max(e, axis=axis)),
     "argmax": _of_argmax,
     "quantile": _of_quantile,
+    "median": lambda value, x, e, axis: _of_quantile(value, x, e, 0.5, 0.0, axis),
     "quantile_shares": _of_shares,
     "logsumexp": _of_logsumexp,
     "softmax": _of_softmax,
