@@ -420,10 +420,6 @@ def _partial(
     k: Any, operation: Operation, position: int, payload: Any, value: Any, inputs: list[Any]
 ) -> Any:
     """Return the derivative with respect to an argument as a number; inf where it has none."""
-    if operation is CONSTANT_POWER:
-        base = inputs[0]
-        slope = payload * value / k.where(base != 0, base, 1.0)
-        return k.where(base != 0, slope, 1.0 if payload == 1 else 0.0 if payload > 1 else math.inf)
     arguments = tuple([Slope(k, x) for x in inputs])
     try:
         found = _number(operation.partial(position, Slope(k, value), arguments, payload))

@@ -25,6 +25,7 @@ from gradcli.exact.decimals import (
 from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import CONSTANT, LEAVES, VARIABLE
 from gradcli.graph.shapes import sized
+from gradcli.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,33 +48,21 @@ LARGEST_ZERO = 2.0**-201
 """A ball around 0 that is smaller is taken as 0 when no more digits are tried."""
 
 
-class Certain:
+class Certain(NamedTuple):
     """A value, how many of its digits are certain, and where the others were lost."""
 
-    __slots__ = ("digits", "is_proved", "is_short", "limit", "lost", "value")
-
-    def __init__(
-        self,
-        value: Any,
-        digits: int,
-        *,
-        is_short: bool = False,
-        lost: int | None = None,
-        limit: int | None = None,
-        is_proved: bool = False,
-    ) -> None:
-        self.value = value
-        """A double, a Numeral where it has more digits; an array of them."""
-        self.digits = digits
-        """How many significant digits are certain; of an array those of the worst number."""
-        self.is_short = is_short
-        """Whether these are too few, and no more can be had."""
-        self.lost = lost
-        """The node in which most digits are lost, where they are too few."""
-        self.limit = limit
-        """To how many digits a zero or an equality was looked at that could not be decided."""
-        self.is_proved = is_proved
-        """Whether the true value is known, or a ball holds it and decides each digit."""
+    value: Any
+    """A double, a Numeral where it has more digits; an array of them."""
+    digits: int
+    """How many significant digits are certain; of an array those of the worst number."""
+    is_short: bool = False
+    """Whether these are too few, and no more can be had."""
+    lost: int | None = None
+    """The node in which most digits are lost, where they are too few."""
+    limit: int | None = None
+    """To how many digits a zero or an equality was looked at that could not be decided."""
+    is_proved: bool = False
+    """Whether the true value is known, or a ball holds it and decides each digit."""
 
 
 def certain(
@@ -126,7 +115,7 @@ def certain(
         best = (more[root], passed) if root in bound else (passed, more[root])
         found[root] = _all_of(_first_of(*best), numbers[root], errors[root], digits)
         if found[root].is_short:
-            found[root].lost = where_lost(graph, root, numbers, errors)
+            found[root] = found[root]._replace(lost=where_lost(graph, root, numbers, errors))
     return found
 
 
