@@ -181,7 +181,6 @@ def bounds_of_numbers(
     """
     errors: dict[int, float] = {}
     rows = graph.rows
-    ulp = math.ulp
     for node in nodes:
         operation, arguments, payload = rows[node]
         value = numbers[node]
@@ -189,21 +188,6 @@ def bounds_of_numbers(
             errors[node] = math.inf
         elif is_of_itself(operation, arguments) and errors[arguments[0]] < math.inf:
             errors[node] = 0.0
-        elif operation is ADD or operation is SUBTRACT:
-            first, second = arguments
-            x, y = numbers[first], numbers[second]
-            lost = _lost(x, y if operation is ADD else -y, value)
-            errors[node] = errors[first] + errors[second] + lost
-        elif operation is MULTIPLY:
-            first, second = arguments
-            x, y = numbers[first], numbers[second]
-            one, other = errors[first], errors[second]
-            error = 0.0
-            if one or other:
-                error = abs(x) * other + abs(y) * one + one * other
-            if not _is_exact_product(x, y, value):
-                error += 0.5 * ulp(value) or LEAST
-            errors[node] = error
         elif not arguments:
             errors[node] = leaf_error(operation, payload, variables)
         else:
@@ -231,16 +215,6 @@ def is_of_itself(operation: Operation, arguments: tuple[int, ...]) -> bool:
         and arguments[0] == arguments[1]
         and (operation is SUBTRACT or operation is DIVIDE or operation.level == COMPARISON)
     )
-
-
-def _is_exact_product(x: float, y: float, product: float) -> bool:
-    if not product:
-        return not (x and y)
-    if x.is_integer() and y.is_integer() and abs(product) < WHOLE:
-        return True
-    if abs(product) < 2.0**-1000:
-        return False
-    return abs(math.frexp(x)[0]) == 0.5 or abs(math.frexp(y)[0]) == 0.5
 
 
 def leaf_error(operation: Operation, payload: Any, variables: Mapping[str, Any]) -> float:
@@ -294,6 +268,11 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     own = _rounding(k, operation, payload, value, inputs, sure)
     if is_sure:
         return own
+    if operation is ADD or operation is SUBTRACT:
+        return errors[0] + errors[1] + own
+    if operation is MULTIPLY:
+        x, y = inputs
+        return abs(x) * errors[1] + abs(y) * errors[0] + errors[0] * errors[1] + own
     if operation is DIVIDE:
         divisor = abs(inputs[1]) - errors[1]
         through = (errors[0] + abs(value) * errors[1]) / k.where(divisor > 0, divisor, 1.0)
@@ -302,8 +281,6 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
         return _of_mod(k, inputs, errors) + own
     if operation.jump is None:
         found = _by_partials(k, operation, payload, value, inputs, errors)
-        if operation is MULTIPLY:
-            found = found + errors[0] * errors[1]
     else:
         found = k.nothing
     return found + _at_the_ends(k, operation, payload, value, inputs, errors) + own
