@@ -108,9 +108,38 @@ for _function in (operator.add, operator.sub, operator.mul, operator.truediv, op
     _arithmetic(_function, _function.__name__)
 
 
+class Defined(float):
+    """The value of a name that is a formula without names, 1/3 or pi/2: a node of a graph."""
+
+    __slots__ = ("error", "graph", "node")
+    error: float
+    graph: Graph
+    node: int
+
+    def __new__(cls, value: float, graph: Graph, node: int, error: float) -> Self:
+        """Return the value, which is off by `error` at most."""
+        made = super().__new__(cls, value)
+        made.graph, made.node, made.error = graph, node, error
+        return made
+
+
+def literal_error(value: float) -> float:
+    """Return how far a double may be from the decimal that it stands for."""
+    if isinstance(value, Defined):
+        return value.error
+    if isinstance(value, Numeral):
+        return math.ulp(value) if value - value == 0 else math.inf
+    if abs(value) < 1e5 and (value * 1024.0).is_integer():
+        return 0.0
+    if value.is_integer() and abs(value) < WHOLE:
+        return 0.0
+    return 0.5 * math.ulp(value) or LEAST
+
+
 class Floats:
     """Numbers, one by one."""
 
+    literal_error = staticmethod(literal_error)
     ulp = staticmethod(math.ulp)
     number = float
     nothing = 0.0
@@ -144,61 +173,41 @@ class Floats:
 FLOATS = Floats()
 
 
-class Defined(float):
-    """The value of a name that is a formula without names, 1/3 or pi/2: a node of a graph."""
-
-    __slots__ = ("error", "graph", "node")
-    error: float
-    graph: Graph
-    node: int
-
-    def __new__(cls, value: float, graph: Graph, node: int, error: float) -> Self:
-        """Return the value, which is off by `error` at most."""
-        made = super().__new__(cls, value)
-        made.graph, made.node, made.error = graph, node, error
-        return made
-
-
-def literal_error(value: float) -> float:
-    """Return how far a double may be from the decimal that it stands for."""
-    if isinstance(value, Defined):
-        return value.error
-    if isinstance(value, Numeral):
-        return math.ulp(value) if value - value == 0 else math.inf
-    if abs(value) < 1e5 and (value * 1024.0).is_integer():
-        return 0.0
-    if value.is_integer() and abs(value) < WHOLE:
-        return 0.0
-    return 0.5 * math.ulp(value) or LEAST
-
-
-def bounds_of_numbers(
-    graph: Graph, nodes: Iterable[int], numbers: Mapping[int, Any], variables: Mapping[str, Any]
+def bounds_of(
+    k: Any,
+    graph: Graph,
+    nodes: Iterable[int],
+    numbers: Mapping[int, Any],
+    variables: Mapping[str, Any],
 ) -> dict[int, Any]:
     """Return for each node how far its value may be from the true one; inf where nothing is known.
 
-    `numbers` are the values of a run at `variables`, and `nodes` in topological order.
+    `numbers` are the values of a run at `variables`, and `nodes` in topological order. The values
+    are those of a kernel k.
     """
-    errors: dict[int, float] = {}
-    rows = graph.rows
+    errors: dict[int, Any] = {}
+    variables, rows = graph.with_count(variables)
     for node in nodes:
-        operation, arguments, payload = rows[node]
+        operation, arguments, payload = graph.rows[node]
         value = numbers[node]
-        if value - value != 0:
-            errors[node] = math.inf
-        elif is_of_itself(operation, arguments) and errors[arguments[0]] < math.inf:
-            errors[node] = 0.0
-        elif not arguments:
-            errors[node] = leaf_error(operation, payload, variables)
+        inputs = [numbers[argument] for argument in arguments]
+        own = [errors[argument] for argument in arguments]
+        found: Any = math.inf
+        if not k.any(k.isfinite(value)):
+            pass
+        elif operation is VARIABLE:
+            found = k.literal_error(variables[payload])
+        elif operation is CONSTANT:
+            found = literal_error(payload)
+        elif operation is NAMED_CONSTANT:
+            found = 2.0**-52
+        elif operation.structural:
+            found = k.structural(operation, payload, value, inputs, own, rows)
+        elif is_of_itself(operation, arguments):
+            found = k.where(k.isfinite(own[0]), 0.0, math.inf)
         else:
-            errors[node] = step(
-                FLOATS,
-                operation,
-                payload,
-                value,
-                [numbers[a] for a in arguments],
-                [errors[a] for a in arguments],
-            )
+            found = step(k, operation, payload, value, inputs, own)
+        errors[node] = k.where(k.isfinite(value), found, math.inf)
     return errors
 
 
@@ -215,15 +224,6 @@ def is_of_itself(operation: Operation, arguments: tuple[int, ...]) -> bool:
         and arguments[0] == arguments[1]
         and (operation is SUBTRACT or operation is DIVIDE or operation.level == COMPARISON)
     )
-
-
-def leaf_error(operation: Operation, payload: Any, variables: Mapping[str, Any]) -> float:
-    """Return how far the value of a node without arguments may be from the true one."""
-    if operation is CONSTANT:
-        return literal_error(payload)
-    if operation is VARIABLE:
-        return literal_error(variables[payload])
-    return 2.0**-52 if operation is NAMED_CONSTANT else 0.0
 
 
 def step(  # noqa: C901, PLR0912 - a case for each kind of operation
@@ -297,7 +297,7 @@ def _body(
         for position, (number, error) in enumerate([x, *taken])
     }
     numbers = interpreter.run(graph, nodes, arguments).numbers
-    return numbers[root], bounds_of_numbers(graph, nodes, numbers, arguments)[root]
+    return numbers[root], bounds_of(FLOATS, graph, nodes, numbers, arguments)[root]
 
 
 def _rounding(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.exact.alarm import LEAST, is_of_itself, leaf_error, literal_error, step
+from gradcli.exact.alarm import LEAST, bounds_of, literal_error
 from gradcli.exact.decimals import (
     DOUBLE_DIGITS,
     LEAST_NORMAL,
@@ -22,65 +22,21 @@ from gradcli.exact.decimals import (
     is_padded,
     safe_digits,
 )
-from gradcli.graph.operations import LEAVES, TABLE, VARIABLE
-from gradcli.graph.shapes import COUNT
+from gradcli.graph.operations import TABLE
 from gradcli.graph.special import two_product
 from gradcli.programs import flat
 from gradcli.programs.arrays import logsoftmax
 from gradcli.programs.generated import array_function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
-    from gradcli.graph.node import Graph
     from gradcli.graph.operations import Operation
 
 HALF_UNIT = 2.0**-53
 """How far a rounded number is off at most, as a part of it."""
 PAIRWISE = 25.0
 """Roundings inside a block of NumPy's pairwise summation, whose blocks are added in pairs."""
-
-
-class Arrays:
-    """Arrays of numbers, or of the values of one number in many runs."""
-
-    nothing = 0.0
-    number = staticmethod(partial(np.asarray, dtype=np.float64))
-    any = staticmethod(np.any)
-    where = staticmethod(np.where)
-    isfinite = staticmethod(np.isfinite)
-    floor = staticmethod(np.floor)
-    rint = staticmethod(np.rint)
-
-    @staticmethod
-    def ulp(x: Any) -> Any:
-        """Return one unit in the last place."""
-        return np.spacing(np.abs(x))
-
-    @staticmethod
-    def is_power_of_two(x: Any) -> Any:
-        """Return whether products with numbers are exact."""
-        return np.abs(np.frexp(x)[0]) == 0.5
-
-    @staticmethod
-    def value(operation: Operation, payload: Any, inputs: list[Any]) -> Any:
-        """Return the values of a row; nan or inf where it has none."""
-        return array_function(operation, len(inputs), payload)(*inputs)
-
-    @staticmethod
-    def each(function: Callable[..., float], value: Any, *lists: list[Any]) -> Any:
-        """Return a function of each value and of lists of numbers that belong to it."""
-        together = np.broadcast_arrays(value, *[x for listed in lists for x in listed])
-        rows = zip(*[x.ravel().tolist() for x in together], strict=True)
-        sizes = [len(listed) for listed in lists]
-        found = []
-        for first, *others in rows:
-            left = iter(others)
-            found.append(function(first, *[list(islice(left, size)) for size in sizes]))
-        return np.reshape(found, together[0].shape)
-
-
-ARRAYS = Arrays()
 
 
 def literal_errors(values: Any) -> Any:
@@ -94,34 +50,6 @@ def literal_errors(values: Any) -> Any:
     return np.where(exact, 0.0, np.maximum(0.5 * np.spacing(size), LEAST))
 
 
-def bounds_of_arrays(
-    graph: Graph, nodes: Iterable[int], numbers: Mapping[int, Any], variables: Mapping[str, Any]
-) -> dict[int, Any]:
-    """Return for each node how far its numbers may be from the true ones, as `alarm` does."""
-    errors: dict[int, Any] = {}
-    rows = graph.with_count(variables)[1]
-    with np.errstate(all="ignore"):
-        for node in nodes:
-            operation, arguments, payload = graph.rows[node]
-            value = numbers[node]
-            inputs = [numbers[argument] for argument in arguments]
-            own = [errors[argument] for argument in arguments]
-            if operation is VARIABLE:
-                errors[node] = 0.0 if payload == COUNT else literal_errors(variables[payload])
-                continue
-            if operation in LEAVES:
-                found: Any = leaf_error(operation, payload, variables)
-            elif operation.structural:
-                wide = [np.broadcast_to(e, np.shape(x)) for e, x in zip(own, inputs, strict=True)]
-                found = _structural(operation, payload, value, inputs, wide, rows)
-            else:
-                found = step(ARRAYS, operation, payload, value, inputs, own)
-                if is_of_itself(operation, arguments):
-                    found = np.where(np.isfinite(own[0]), 0.0, found)
-            errors[node] = np.where(np.isfinite(value), found, math.inf)
-    return errors
-
-
 # ---------------------------------------------------------------- errors of operations on arrays
 
 
@@ -133,6 +61,7 @@ def _structural(
     errors: list[Any],
     rows: int | None,
 ) -> Any:
+    errors = [np.broadcast_to(e, np.shape(x)) for e, x in zip(errors, inputs, strict=True)]
     if not inputs:
         return 2 * np.spacing(np.abs(value)) if operation.payload == "values" else 0.0
     own = _ERRORS.get(operation.name)
@@ -300,6 +229,57 @@ _ERRORS: dict[str, Callable[..., Any]] = {
     "mse": _of_mse,
     "onehot": lambda _, _x, e: np.where(np.any(e > 0), math.inf, 0.0),
 }
+
+
+class Arrays:
+    """Arrays of numbers, or of the values of one number in many runs."""
+
+    nothing = 0.0
+    literal_error = staticmethod(literal_errors)
+    structural = staticmethod(_structural)
+    number = staticmethod(partial(np.asarray, dtype=np.float64))
+    any = staticmethod(np.any)
+    where = staticmethod(np.where)
+    isfinite = staticmethod(np.isfinite)
+    floor = staticmethod(np.floor)
+    rint = staticmethod(np.rint)
+
+    @staticmethod
+    def ulp(x: Any) -> Any:
+        """Return one unit in the last place."""
+        return np.spacing(np.abs(x))
+
+    @staticmethod
+    def is_power_of_two(x: Any) -> Any:
+        """Return whether products with numbers are exact."""
+        return np.abs(np.frexp(x)[0]) == 0.5
+
+    @staticmethod
+    def value(operation: Operation, payload: Any, inputs: list[Any]) -> Any:
+        """Return the values of a row; nan or inf where it has none."""
+        return array_function(operation, len(inputs), payload)(*inputs)
+
+    @staticmethod
+    def each(function: Callable[..., float], value: Any, *lists: list[Any]) -> Any:
+        """Return a function of each value and of lists of numbers that belong to it."""
+        together = np.broadcast_arrays(value, *[x for listed in lists for x in listed])
+        rows = zip(*[x.ravel().tolist() for x in together], strict=True)
+        sizes = [len(listed) for listed in lists]
+        found = []
+        for first, *others in rows:
+            left = iter(others)
+            found.append(function(first, *[list(islice(left, size)) for size in sizes]))
+        return np.reshape(found, together[0].shape)
+
+
+ARRAYS = Arrays()
+
+
+@np.errstate(all="ignore")
+def bounds_of_arrays(*arguments: Any) -> dict[int, Any]:
+    """Return for each node how far its numbers may be from the true ones, as `alarm` does."""
+    return bounds_of(ARRAYS, *arguments)
+
 
 # ---------------------------------------------------------------- digits of many numbers
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 
-from gradcli.exact.alarm import Defined, bounds_of_numbers
+from gradcli.exact.alarm import FLOATS, Defined, bounds_of
 from gradcli.exact.decimals import (
     DOUBLE_DIGITS,
     ENOUGH,
@@ -164,7 +164,7 @@ def bounds(
         from gradcli.exact.arrays import bounds_of_arrays
 
         return bounds_of_arrays(graph, nodes, numbers, variables)
-    return bounds_of_numbers(graph, nodes, numbers, variables)
+    return bounds_of(FLOATS, graph, nodes, numbers, variables)
 
 
 def may_exist(
