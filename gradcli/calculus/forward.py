@@ -26,8 +26,7 @@ def tangents(graph: Graph, results: Sequence[int], seeds: Mapping[int, int]) -> 
     `seeds` gives the direction: for each node that moves, the node of its rate. One seed of 1 is
     the partial derivative with respect to that node.
     """
-    order = graph.reachable(results)
-    rates = _sweep(graph, order, dict(seeds))
+    rates = tangents_of_all(graph, results, seeds)
     zero = graph.constant(0)
     return [broadcast_to(graph, rates.get(result, zero), graph.shape(result)) for result in results]
 

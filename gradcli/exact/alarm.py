@@ -17,7 +17,6 @@ from gradcli.exact.decimals import WHOLE
 from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import (
     ADD,
-    AND_ALSO,
     CONSTANT,
     CONSTANT_POWER,
     DIVIDE,
@@ -27,8 +26,6 @@ from gradcli.graph.operations import (
     NAMED_CONSTANT,
     NAMED_VALUES,
     NEGATE,
-    NOT_SO,
-    OR_ELSE,
     POWER_OF,
     SUBTRACT,
     TABLE,
@@ -55,7 +52,6 @@ LARGEST_RADICAND = 2.0**48
 """Of whole numbers below this, a root that is rounded right to a whole number is exact."""
 LARGEST_LINEAR = 1e-6
 """Relative error of an argument above which the row is evaluated at both ends of its interval."""
-_CONDITIONS = frozenset({AND_ALSO, OR_ELSE, NOT_SO})
 _ARITHMETIC = frozenset({ADD, SUBTRACT, MULTIPLY, DIVIDE, CONSTANT_POWER, POWER_OF, MOD, FACTORIAL})
 
 
@@ -248,16 +244,15 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     if operation is WHERE:
         open_ = (errors[0] > 0) & (abs(inputs[0]) <= errors[0])
         return k.where(open_, math.inf, k.where(inputs[0] != 0, errors[1], errors[2]))
-    if operation.level == COMPARISON or operation in _CONDITIONS:
+    if operation.level <= COMPARISON:
         found = k.nothing
         if is_sure:
             return found
-        if operation in _CONDITIONS:
-            for x, error in zip(inputs, errors, strict=True):
-                found = k.where((error > 0) & (abs(x) <= error), math.inf, found)
-            return found
-        both = errors[0] + errors[1]
-        return k.where((both > 0) & (abs(inputs[0] - inputs[1]) <= both), math.inf, found)
+        if operation.level == COMPARISON:
+            inputs, errors = [inputs[0] - inputs[1]], [errors[0] + errors[1]]
+        for x, error in zip(inputs, errors, strict=True):
+            found = k.where((error > 0) & (abs(x) <= error), math.inf, found)
+        return found
     if operation.selects:
         # The true value is one of those that may be it.
         reach, found = sum(errors), k.nothing
@@ -322,15 +317,12 @@ def _rounding(
         found = k.where(found > 0, found, LEAST)
         exact = _is_exact(k, operation, payload, value, inputs) if k.any(sure) else False
         exact = exact if exact is False else exact & sure
-        if operation is DIVIDE:
-            exact = exact | (k.is_power_of_two(inputs[1]) & (abs(value) > 2.0**-1000))
         if operation in _PRODUCTS:
-            zero = inputs[0] == 0
-            if operation is MULTIPLY:
-                zero = zero | (inputs[1] == 0)
-                for x in inputs:
-                    exact = exact | (k.is_power_of_two(x) & (abs(value) > 2.0**-1000))
-            exact = exact | ((value == 0) & zero)
+            zeros, scales = (inputs, inputs) if operation is MULTIPLY else (inputs[:1], inputs[1:])
+            for x in zeros:
+                exact = exact | ((value == 0) & (x == 0))
+            for x in scales:
+                exact = exact | (k.is_power_of_two(x) & (abs(value) > 2.0**-1000))
         if exact is not False:
             found = k.where(exact, 0.0, found)
     moved = operation.argument_error(payload)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -262,14 +262,12 @@ class Arrays:
     @staticmethod
     def each(function: Callable[..., float], value: Any, *lists: list[Any]) -> Any:
         """Return a function of each value and of lists of numbers that belong to it."""
-        together = np.broadcast_arrays(value, *[x for listed in lists for x in listed])
-        rows = zip(*[x.ravel().tolist() for x in together], strict=True)
-        sizes = [len(listed) for listed in lists]
-        found = []
-        for first, *others in rows:
+
+        def of_one(first: float, *others: float) -> float:
             left = iter(others)
-            found.append(function(first, *[list(islice(left, size)) for size in sizes]))
-        return np.reshape(found, together[0].shape)
+            return function(first, *[list(islice(left, len(listed))) for listed in lists])
+
+        return np.asarray(over_each(of_one, value, *chain(*lists)), np.float64)
 
 
 ARRAYS = Arrays()
