@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gradcli.graph.node import Graph
-    from gradcli.graph.shapes import Shape
 
 COLLAPSE = TABLE["collapse"]
 Mask = int | None
@@ -257,7 +256,7 @@ def _summed_to_argument(graph: Graph, node: int, argument: int, cotangent: Cotan
     if mask is not None and shapes.broadcast(graph.shape(mask), shape) != shape:
         # Numbers of different masks are about to be added up: each is masked before.
         value = masked(graph, node, cotangent)
-        seen = graph.add(COLLAPSE, (counted(graph, mask, whole),), shape)
+        seen = graph.add(COLLAPSE, (counted(graph, mask, node).id,), shape)
         mask = seen if graph.rows[argument][1] else None
     return mask, graph.add(COLLAPSE, (value,), shape)
 
@@ -329,14 +328,11 @@ def _either_or(graph: Graph, first: tuple[int, int], second: tuple[int, int]) ->
     """Return the sum when the masks are c and not c, perhaps both below an outer mask."""
     outer, inner = _innermost(graph, first[0])
     other_outer, other_inner = _innermost(graph, second[0])
-    if outer != other_outer:
-        return None
-    if not is_opposite(graph, inner, other_inner):
-        return None
-    branches = (inner, first[1], second[1])
-    if graph.rows[inner][0] is NOT_SO and graph.rows[inner][1] == (other_inner,):
-        branches = (other_inner, second[1], first[1])
-    return outer, simplified(graph, WHERE, branches)
+    here, there = (inner, first[1]), (other_inner, second[1])
+    for (condition, value), (opposite, otherwise) in ((here, there), (there, here)):
+        if outer == other_outer and is_negation(graph, opposite, condition):
+            return outer, simplified(graph, WHERE, (condition, value, otherwise))
+    return None
 
 
 def _innermost(graph: Graph, mask: int) -> tuple[int | None, int]:
@@ -364,18 +360,20 @@ def either(graph: Graph, masks: Iterable[Mask]) -> Mask:
     """Return where at least one of the masks holds; a mask and its opposite hold everywhere."""
     found: int | None = None
     for mask in masks:
-        if mask is None or (found is not None and is_opposite(graph, found, mask)):
+        if mask is None:
+            return None
+        if found is not None and (
+            is_negation(graph, found, mask) or is_negation(graph, mask, found)
+        ):
             return None
         found = mask if found is None else simplified(graph, OR_ELSE, (found, mask))
     return graph.constant(0) if found is None else found
 
 
-def is_opposite(graph: Graph, first: int, second: int) -> bool:
-    """Return whether one of two masks is written as the negation of the other."""
-    return any(
-        graph.rows[node][0] is NOT_SO and graph.rows[node][1] == (condition,)
-        for node, condition in ((first, second), (second, first))
-    )
+def is_negation(graph: Graph, mask: int, condition: int) -> bool:
+    """Return whether a mask is written as the negation of a condition."""
+    operation, arguments, _ = graph.rows[mask]
+    return operation is NOT_SO and arguments == (condition,)
 
 
 def kept(graph: Graph, mask: Mask, value: int) -> int:
@@ -385,16 +383,11 @@ def kept(graph: Graph, mask: Mask, value: int) -> int:
     return simplified(graph, WHERE, (mask, value, graph.constant(0)))
 
 
-def counted(graph: Graph, mask: Mask, shape: Shape) -> int:
-    """Return an array of the shape with 1 where the mask holds and 0 elsewhere."""
+def counted(graph: Graph, mask: Mask, node: int) -> DerivedNode:
+    """Return an array of the shape of a node with 1 where the mask holds and 0 elsewhere."""
     if mask is None or not is_condition(graph, mask):
         mask = kept(graph, mask, graph.constant(1))
-    return broadcast_to(graph, mask, shape)
-
-
-def _counts(graph: Graph, mask: Mask, node: int) -> DerivedNode:
-    """Return the same in the shape of a node."""
-    return DerivedNode(graph, counted(graph, mask, graph.shape(node)))
+    return DerivedNode(graph, broadcast_to(graph, mask, graph.shape(node)))
 
 
 def pushforward(graph: Graph, node: int, masks: Mapping[int, Mask]) -> int:
@@ -405,8 +398,8 @@ def pushforward(graph: Graph, node: int, masks: Mapping[int, Mask]) -> int:
     """
     operation, arguments, payload = graph.rows[node]
     stay = len(masks) < len(arguments) and operation.linear == EACH
-    units = [_counts(graph, argument if stay else None, argument) for argument in arguments]
-    counts = {i: _counts(graph, mask, arguments[i]) for i, mask in masks.items()}
+    units = [counted(graph, argument if stay else None, argument) for argument in arguments]
+    counts = {i: counted(graph, mask, arguments[i]) for i, mask in masks.items()}
     return int(jvp(operation, counts, DerivedNode(graph, node), units, payload).id)
 
 
@@ -417,8 +410,8 @@ def pullback(graph: Graph, node: int, mask: Mask) -> Callable[[int], int]:
     """
     operation, arguments, payload = graph.rows[node]
     # All factors are 1: nothing that is read is taken for 0.
-    units = [_counts(graph, None, argument) for argument in arguments]
-    f, count = DerivedNode(graph, node), _counts(graph, mask, node)
+    units = [counted(graph, None, argument) for argument in arguments]
+    f, count = DerivedNode(graph, node), counted(graph, mask, node)
     return lambda position: int(read(operation, position, count, f, units, payload).id)
 
 

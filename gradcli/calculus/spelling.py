@@ -397,18 +397,16 @@ def _common(filled: int | range, wanted: int | range) -> tuple[int | range, int 
     meets = [position for position, entry in enumerate(second) if entry in first]
     if not meets:
         return None
-    start, stop = [first.index(second[position]) for position in (meets[0], meets[-1])]
+    inside = [first.index(second[position]) for position in meets]
     if isinstance(filled, int) or isinstance(wanted, int):
-        return start, meets[0]
-    return _through(start, stop, len(meets)), _through(meets[0], meets[-1], len(meets))
+        return inside[0], meets[0]
+    return _progression(inside), _progression(meets)
 
 
-def _through(first: int, last: int, count: int) -> range:
-    """Return so many whole numbers at equal distances."""
-    if count == 1:
-        return range(first, first + 1)
-    step = (last - first) // (count - 1)
-    return range(first, last + (1 if step > 0 else -1), step)
+def _progression(numbers: Sequence[int]) -> range:
+    """Return whole numbers at equal distances as a range."""
+    step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+    return range(numbers[0], numbers[-1] + (1 if step > 0 else -1), step)
 
 
 def _of_broadcast(parts: _Parts, node: int, part: Part) -> Steps:
@@ -622,14 +620,15 @@ def key_of(part: Part, shape: Shape) -> Key:
 def composed(outer: Part, inner: Part) -> Part:
     """Return the part of a part."""
     remaining = iter(inner)
-    return tuple([i if isinstance(i, int) else _taken(i, next(remaining)) for i in outer])
+    return tuple([i if isinstance(i, int) else _entries(i, next(remaining)) for i in outer])
 
 
-def _taken(entries: range, wanted: int | range) -> int | range:
+def _entries(entries: range, wanted: int | range) -> int | range:
     """Return the entries at some positions."""
     if isinstance(wanted, int):
         return entries[wanted]
-    return _through(entries[wanted[0]], entries[wanted[-1]], len(wanted)) if wanted else range(0)
+    found = entries[wanted.start : wanted.stop if wanted.stop >= 0 else None : wanted.step]
+    return _progression(found) if found else found
 
 
 def aligned(part: Part, shape: Shape, other: Shape) -> Part:
