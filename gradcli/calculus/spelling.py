@@ -13,7 +13,6 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
-from gradcli.calculus import bound
 from gradcli.graph import structural
 from gradcli.graph.operations import (
     ADD,
@@ -103,6 +102,8 @@ def _typed(
             typed: int = operation.spelled(None, *operation.with_payload(handles, payload)).id
             return typed
         if operation.binds:
+            from gradcli.calculus import bound
+
             return bound.spelled(graph, graph.add(operation, arguments, payload), of_body)
         return simplified(graph, operation, arguments, payload)
 

@@ -185,14 +185,15 @@ def bounds_of(
     variables, rows = graph.with_count(variables)
     for node in nodes:
         operation, arguments, payload = graph.rows[node]
+        if operation is VARIABLE:
+            errors[node] = k.literal_error(variables[payload])
+            continue
         value = numbers[node]
         inputs = [numbers[argument] for argument in arguments]
         own = [errors[argument] for argument in arguments]
         found: Any = math.inf
         if not k.any(k.isfinite(value)):
             pass
-        elif operation is VARIABLE:
-            found = k.literal_error(variables[payload])
         elif operation is CONSTANT:
             found = literal_error(payload)
         elif operation is NAMED_CONSTANT:
