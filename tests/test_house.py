@@ -111,11 +111,11 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 
 LINES = {
-    "calculus": 1862,
+    "calculus": 1792,
     "cli": 4994,
     "cluster": 473,
     "data": 3837,
-    "exact": 2106,
+    "exact": 2019,
     "graph": 5324,
     "language": 3059,
     "manual": 84,
@@ -133,7 +133,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 228
+MODULES = 227
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
