@@ -115,7 +115,7 @@ LINES = {
     "cli": 4994,
     "cluster": 473,
     "data": 3837,
-    "exact": 2019,
+    "exact": 2030,
     "graph": 5324,
     "language": 3059,
     "manual": 84,

@@ -23,8 +23,7 @@ from gradcli.exact.balls import (
     derivative_of_voigt,
     of_series,
 )
-from gradcli.exact.certain import run_from
-from gradcli.exact.numbers import OPEN, Number, Target
+from gradcli.exact.numbers import OPEN, Number, Target, run_from
 from gradcli.graph import forms
 
 if TYPE_CHECKING:
