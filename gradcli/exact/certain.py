@@ -23,7 +23,7 @@ from gradcli.exact.decimals import (
     to_digits,
 )
 from gradcli.graph.literals import Numeral
-from gradcli.graph.operations import CONSTANT, VARIABLE
+from gradcli.graph.operations import CONSTANT, LEAVES, VARIABLE
 from gradcli.graph.shapes import sized
 
 TYPE_CHECKING = False
@@ -410,18 +410,25 @@ def run(
 
     What is `known` as a fraction already is taken from there.
     """
-    from gradcli.exact.numbers import run_from
-
+    found: dict[int, Any] = {}
     convert = target.number.convert
     variables, rows = graph.with_count(variables)
-    found: dict[int, Any] = {}
     for node in nodes:
-        operation, _, payload = graph.rows[node]
+        operation, arguments, payload = graph.rows[node]
         if known is not None and is_complete(known[node]):
             found[node] = _each(convert, known[node])
         elif operation is VARIABLE:
             found[node] = _given(variables[payload], target)
-    return run_from(graph, nodes, found, target, rows)
+        elif operation in LEAVES:
+            found[node] = target.leaf(operation, payload)
+        elif graph.has_arrays and (operation.structural or graph.shape(node)):
+            from gradcli.exact.arrays import value_of
+
+            inputs = [found[argument] for argument in arguments]
+            found[node] = value_of(target, operation, inputs, payload, rows)
+        else:
+            found[node] = target.apply(operation, [found[a] for a in arguments], payload)
+    return found
 
 
 def _each(function: Callable[[Any], Any], value: Any) -> Any:

@@ -13,16 +13,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gradcli.graph.literals import Numeral
-from gradcli.graph.operations import CONSTANT, FOR_DOUBLES, LEAVES, TABLE
+from gradcli.graph.operations import CONSTANT, FOR_DOUBLES, TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from typing_extensions import Self
 
     from gradcli.graph.bodies import Body
     from gradcli.graph.bound import Bound
-    from gradcli.graph.node import Graph
     from gradcli.graph.operations import Operation
 
 
@@ -218,29 +217,6 @@ class Target:
             return self.number.of(self.value(operation, numbers, payload))
         except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError):
             return None
-
-
-def run_from(
-    graph: Graph, nodes: Iterable[int], found: dict[int, Any], target: Any, rows: int | None = None
-) -> dict[int, Any]:
-    """Return the values of nodes in the arithmetic of a target; None where there is none.
-
-    Those of names, and perhaps of others, are `found` already; `rows` is how long columns are.
-    """
-    for node in nodes:
-        if node in found:
-            continue
-        operation, arguments, payload = graph.rows[node]
-        if operation in LEAVES:
-            found[node] = target.leaf(operation, payload)
-        elif graph.has_arrays and (operation.structural or graph.shape(node)):
-            from gradcli.exact.arrays import value_of
-
-            inputs = [found[argument] for argument in arguments]
-            found[node] = value_of(target, operation, inputs, payload, rows)
-        else:
-            found[node] = target.apply(operation, [found[a] for a in arguments], payload)
-    return found
 
 
 # ---------------------------------------------------------------- fractions
