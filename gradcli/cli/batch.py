@@ -66,14 +66,14 @@ class Formulas:
         `beside` those of the words. Without `lines`, stdin and a file hold one formula.
         """
         self._parameters = None if options.data else arguments.parameters(options)
-        self._text, given = arguments.split(words)
-        shapes = arguments.shapes_of(given, self._parameters) if structure else {}
+        self._text, pairs = arguments.split(words)
+        shapes = arguments.shapes_of(pairs, self._parameters) if structure else {}
         self._has_shapes = bool(shapes)
-        self._values = {**shapes} if shapes else arguments.values(given, options.seed)
+        self._values = {**shapes} if shapes else arguments.values(pairs, options.seed)
         self.known: Errors | None = None
         """The errors of words, options and a saved fit, where any of them has some."""
         say_errors = options.given(*(name for name in ERRORS if hasattr(options, name)))
-        if say_errors or any(binding.error is not None for binding in given):
+        if say_errors or any(binding.error is not None for binding in pairs):
             from gradcli.cli.uncertain import Errors
 
             self.known = Errors(options)

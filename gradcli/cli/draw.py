@@ -82,12 +82,12 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
     result: Result | None = None
     if problem.known is not None and problem.known.of(problem) is not None:
         result = problem.with_error(problem.formula.at_values(values))
-    given, correlations = values, None
-    if result is not None and result.given is not None:
+    inputs, correlations = values, None
+    if result is not None and result.inputs is not None:
         from gradcli.uncertainty.number import Uncertain
 
-        uncertain, correlations = result.given, result.given.correlations
-        given = {
+        uncertain, correlations = result.inputs, result.inputs.correlations
+        inputs = {
             name: Uncertain(value, uncertain.of(name, value)) if name in uncertain.bases else value
             for name, value in values.items()
         }
@@ -112,7 +112,7 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
             tree(steps, output, most)
     else:
         content = problem.formula.draw(
-            given,
+            inputs,
             format=chosen,
             gradient=not options.no_grad,
             rankdir=options.rankdir,

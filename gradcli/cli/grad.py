@@ -139,8 +139,8 @@ def _check_together(options: Grad) -> None:
 def _needs_no_values(problem: Problem, options: Grad) -> None:
     known = problem.known
     options_of_errors = ["a standard error"] if known is not None and known.is_asked else []
-    given = [field for field in options.given(*NUMERIC) if field != "hessian"]
-    for option in [*map(spelled, given), *options_of_errors]:
+    fields = [field for field in options.given(*NUMERIC) if field != "hessian"]
+    for option in [*map(spelled, fields), *options_of_errors]:
         raise problem.needs_values(option)
 
 
@@ -348,10 +348,10 @@ def _gradient_table(
     beside = dict.fromkeys(gradient) if parts is None else parts
     if output.pretty:
         output.line(f"value {output.number(here.value)}")
-        given = problem.data | problem.values
+        values = problem.data | problem.values
         if isinstance(here, Point):
-            given |= {name: here.at(name) for name in gradient if name not in given}
-        rows = [(name, slope, given[name], beside[name]) for name, slope in gradient.items()]
+            values |= {name: here.at(name) for name in gradient if name not in values}
+        rows = [(name, slope, values[name], beside[name]) for name, slope in gradient.items()]
         if rows:
             show(columns, rows, output)
         return

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data import OverRows
-    from gradcli.cli.given import Given
+    from gradcli.cli.minimize_arguments import MinimizeProblem
     from gradcli.cli.options import Eval, Grad, Minimize, Plot
     from gradcli.cli.output import Output
     from gradcli.minimize.minimum import Epoch, Iterate, Minimum
@@ -263,15 +263,17 @@ class MinimumPlot(Thinned):
         """Whether the plot is drawn with characters on stdout."""
         return self._to.is_text
 
-    def check(self, given: Given) -> None:
+    def check(self, problem: MinimizeProblem) -> None:
         """Raise UsageError for points where it is sure that nothing is for them to lie over."""
-        count = len(entries(given.start.values))
-        if self._points is not None and given.rows is None and count > 2:
+        count = len(entries(problem.start.values))
+        if self._points is not None and problem.rows is None and count > 2:
             message = f"--points lies over the contour of two parameters, and this run has {count}"
             hold = ", or hold others with --fix"
             raise UsageError(message, hint=f"leave out --points{hold}")
 
-    def show(self, found: Minimum, given: Given, others: Sequence[Minimum] = ()) -> None:
+    def show(
+        self, found: Minimum, problem: MinimizeProblem, others: Sequence[Minimum] = ()
+    ) -> None:
         """Write the plot of what was found, or add it to the output; beside it are `others`."""
         from gradcli.plotting.data import can_hold
 
@@ -279,8 +281,8 @@ class MinimumPlot(Thinned):
         if not found.epochs and not iterates:
             note("no epoch was completed, so there is no plot")
         else:
-            chart = _chart(found, iterates, given, self._overlays, others)
-            headings = None if given.source is None else given.source.headings
+            chart = _chart(found, iterates, problem, self._overlays, others)
+            headings = None if problem.source is None else problem.source.headings
             points = self._points
             if points is not None and not can_hold(chart):
                 note("the plot has no contour and no fit of one predictor for --points to lie over")
@@ -291,23 +293,23 @@ class MinimumPlot(Thinned):
 def _chart(
     found: Minimum,
     iterates: Sequence[Iterate],
-    given: Given,
+    problem: MinimizeProblem,
     overlays: Sequence[Overlay],
     others: Sequence[Minimum],
 ) -> Chart:
     from gradcli.minimize.task import task
     from gradcli.plotting.descent import chart, has_way
 
-    request, settings = given.request, given.settings
+    request, settings = problem.request, problem.settings
     is_held = isinstance(request.data, dict)
     objective, numbers = None, 1
     if has_way(found) and is_held:
         objective = task(*request).objective
         numbers = max([array.size for array in request.data.values()], default=1)
     sigma = None
-    if settings.sigma is not None and given.rows is not None:
+    if settings.sigma is not None and problem.rows is not None:
         sigma = (request.data if is_held else request.data.hold().held)[settings.sigma]
-    bounds, confidence = given.start.bounds, settings.confidence
+    bounds, confidence = problem.start.bounds, settings.confidence
     return chart(found, iterates, objective, bounds, numbers, sigma, confidence, overlays, others)
 
 
@@ -327,16 +329,16 @@ class Lesson(Thinned):
         if point is not None:
             self._epochs.append((epoch.epoch, point))
 
-    def write(self, found: Minimum, given: Given) -> None:
+    def write(self, found: Minimum, problem: MinimizeProblem) -> None:
         """Write the page of what was found."""
         from gradcli.data import files
         from gradcli.graph.printing import latex_lines
         from gradcli.pictures.lesson.page import descent
         from gradcli.plotting.replay import Run, learned, replay
 
-        formula, start, data = given.formula, given.start, given.request.data
+        formula, start, data = problem.formula, problem.start, problem.request.data
         columns = data if isinstance(data, dict) else None
-        run = Run(formula, start.values, start.fixed, columns, given.settings)
+        run = Run(formula, start.values, start.fixed, columns, problem.settings)
         if self._epochs:
             content = learned(run, found, self._epochs)
         elif self.iterates:

@@ -221,14 +221,14 @@ class Session:
         shapes = {n: shape_of(self.values[n]) for n in used if n in self.values}
         with suppress(GradcliError):  # what it is will be said by the command
             used = set(parse(source, shapes).free_names) | (used if taken else set())
-        given = [
+        pairs = [
             f"{name}={self.typed[name]}"
             for name in self.values
             if name in used and name not in taken
         ]
         if word == "plot":
             others = others if "--plot" in others else [*others, "--plot", "-"]
-        invocation = request(["eval" if word == "plot" else word, source, *given, *others])
+        invocation = request(["eval" if word == "plot" else word, source, *pairs, *others])
         self.formula = formula
         _run(invocation)
 
@@ -323,7 +323,7 @@ def _run(invocation: Invocation | int) -> None:
         try:
             invocation.run()
         except GradcliError as problem:
-            if "json" not in invocation.given:
+            if "json" not in invocation.texts:
                 raise
             error(problem, json=True)
 

@@ -7,19 +7,25 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import csv_text, note
+from gradcli.errors import FormulaError, MathematicsError, UsageError, listed
+from gradcli.formula import parse
 from gradcli.minimize.minimum import ESTIMATES, Best, Estimate
+from gradcli.records import NamedTuple
 from gradcli.sheets import Column, documents, ours
 from gradcli.sheets import show as show_table
 from gradcli.solvers.stopping import Ending
+from gradcli.values import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradcli.cli.given import Given, Quantity
+    from gradcli.cli.minimize_arguments import MinimizeProblem
     from gradcli.cli.output import Output
+    from gradcli.formula import Formula
     from gradcli.minimize.minimum import Minimum
     from gradcli.minimize.predictions import Predictions
     from gradcli.solvers.observer import Observer
+    from gradcli.uncertainty.propagation import Uncertainty
 
 LINES = 1 << 12
 """How many lines are made at a time; a number takes more memory as a text."""
@@ -166,16 +172,84 @@ def _cells(numbers: Sequence[float], texts: Sequence[str] | None) -> list[str]:
     return ["" if math.isnan(number) else repr(number) for number in numbers]
 
 
+# ---------------------------------------------------------------- --report
+
+
+class Quantity(NamedTuple):
+    """A quantity with its value, and its error where the parameters have theirs."""
+
+    name: str
+    value: float
+    known: Uncertainty | None
+    warning: str | None = None
+
+
+def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[str, Formula]:
+    """Return the quantities of --report, formulas of the parameters of the fit and what is fixed.
+
+    Raises UsageError for names that are no parameters.
+    """
+    shapes = {name: shape_of(value, name) for name, value in parameters.items()}
+    found: dict[str, Formula] = {}
+    for name, text in texts.items():
+        if name in parameters:
+            message = f"--report gives the name {name}, which means something else"
+            raise UsageError(message, hint="give the quantity another name")
+        try:
+            formula = parse(text.strip(), shapes)
+        except FormulaError as error:
+            error.message = f"--report {name}: {error.message}"
+            raise
+        other = [used for used in formula.free_names if used not in parameters]
+        if other:
+            message = f"--report {name} uses {listed(other)}, which is no parameter"
+            raise UsageError(message, hint=f"the parameters are {listed(list(parameters))}")
+        if formula.shape:
+            message = f"--report {name} is an array, and a quantity is a number"
+            raise UsageError(message, hint="take one entry, or the sum")
+        found[name] = formula
+    return found
+
+
+def evaluated(
+    wanted: Mapping[str, Formula], found: Minimum, fixed: Mapping[str, Any]
+) -> list[Quantity]:
+    """Return each quantity at the parameters that were found, with its error."""
+    known = None if found.statistics is None else found.statistics.covariance
+    values = {**fixed, **found.parameters}
+    return [_quantity(name, formula, values, known) for name, formula in wanted.items()]
+
+
+def _quantity(
+    name: str, formula: Formula, values: Mapping[str, Any], known: Mapping[str, Any] | None
+) -> Quantity:
+    own = formula.free_names
+    try:
+        here = formula.at_values({used: values[used] for used in own})
+    except MathematicsError as error:
+        return Quantity(name, float("nan"), None, f"{name}: {error.message}")
+    if known is None:
+        return Quantity(name, here.value, None)
+    from gradcli.uncertainty.propagation import Saved, inputs, propagate
+
+    saved = Saved(known["names"], known["matrix"], known["degrees_of_freedom"]).of(own)
+    try:
+        return Quantity(name, here.value, propagate(here, inputs({}, None, saved)))
+    except MathematicsError as error:
+        warning = f"{name} has no standard error: {error.message}"
+        return Quantity(name, here.value, None, warning)
+
+
 # ---------------------------------------------------------------- --also
 
 
 class Comparison:
     """The models of --also beside the first one; all are of the same rows."""
 
-    def __init__(self, given: Given, stop: Observer) -> None:
+    def __init__(self, problem: MinimizeProblem, stop: Observer) -> None:
         from gradcli.minimize.comparing import Model, check
 
-        self._models = [Model(*each.request) for each in (given, *given.also)]
+        self._models = [Model(*each.request) for each in (problem, *problem.also)]
         self._stop = stop
         self._warnings: list[str] = []
         self.fits: list[Minimum] = []

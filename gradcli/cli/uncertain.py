@@ -39,9 +39,9 @@ def relative(slopes: Mapping[str, Any], problem: Problem, here: Any) -> dict[str
     if not here.value:
         message = "the value is 0, so that it has no relative derivatives"
         raise MathematicsError(message, hint="leave out --relative")
-    given = {**problem.data, **problem.values}
+    values = {**problem.data, **problem.values}
     return {
-        name: (given[name] if given.get(name) is not None else here.at(name)) * slope / here.value
+        name: (values[name] if values.get(name) is not None else here.at(name)) * slope / here.value
         for name, slope in slopes.items()
     }
 
@@ -61,9 +61,9 @@ class Errors:
         if not isinstance(options, Uncertain):
             options = Eval()
         self.correlations = {pair: float(text) for pair, text in options.correlate.items()}
-        given = options.sigma_of
-        self.numbers = {name: float(text) for name, text in given.items() if is_number(text)}
-        self.columns = {name: text for name, text in given.items() if name not in self.numbers}
+        sigmas = options.sigma_of
+        self.numbers = {name: float(text) for name, text in sigmas.items() if is_number(text)}
+        self.columns = {name: text for name, text in sigmas.items() if name not in self.numbers}
         self.confidence = options.confidence
         self.samples = options.samples if isinstance(options, Eval) else None
         self._seed = options.seed
@@ -76,8 +76,8 @@ class Errors:
 
         Raises NameValueError for names that the formula does not use.
         """
-        given = {**problem.errors, **self.numbers}
-        if not (given or self.is_asked or self._saved):
+        errors = {**problem.errors, **self.numbers}
+        if not (errors or self.is_asked or self._saved):
             return None
         from gradcli.uncertainty.propagation import inputs
 
@@ -91,8 +91,8 @@ class Errors:
                 raise NameValueError(message, hint="leave out one of them")
         saved = None
         if self._saved is not None:
-            saved = self._saved.of([name for name in own if name not in given])
-        found = inputs(given, self.correlations, saved)
+            saved = self._saved.of([name for name in own if name not in errors])
+        found = inputs(errors, self.correlations, saved)
         if not found.names and self.is_asked and not self.columns:
             message = "no name of the formula has an error"
             raise NameValueError(message, hint="give errors as x=1.0±0.1, or --sigma-of x=0.1")
@@ -121,11 +121,11 @@ class Errors:
         from gradcli.uncertainty.propagation import propagate
 
         is_wanted = output is None or self.are_wanted(problem, output)
-        given = self.of(problem) if is_wanted else None
-        if given is None:
+        inputs = self.of(problem) if is_wanted else None
+        if inputs is None:
             return None
         try:
-            found = propagate(here, given)
+            found = propagate(here, inputs)
         except (MathematicsError, ShapeError) as error:
             if self.are_needed(problem):
                 raise
@@ -137,9 +137,9 @@ class Errors:
 
             graph, root = problem.formula.graph, problem.formula.id
             values = {**problem.data, **problem.values}
-            drawn = sampled(graph, root, values, given, found, self.samples, self._seed)
-        notes = [*here.remarks, *here.notes(given.bases)]
-        return Result(found, self.confidence, given, drawn, notes)
+            drawn = sampled(graph, root, values, inputs, found, self.samples, self._seed)
+        notes = [*here.remarks, *here.notes(inputs.bases)]
+        return Result(found, self.confidence, inputs, drawn, notes)
 
     def of_rows(self, problem: Problem) -> RowErrors | None:
         """Return the uncertain numbers of a table; None for a table without errors.
@@ -150,14 +150,14 @@ class Errors:
             option = "--samples" if self.samples is not None else "--confidence"
             message = f"{option} is for one value, and the formula has many"
             raise UsageError(message, hint="a table has the standard error of each value")
-        given = self.of(problem)
-        if given is None:
+        inputs = self.of(problem)
+        if inputs is None:
             return None
         from gradcli.tables.uncertain import RowErrors
 
-        other = next((name for name in given.names if "[" in name), None)
+        other = next((name for name in inputs.names if "[" in name), None)
         if other is None:
-            return RowErrors(given, self.columns)
+            return RowErrors(inputs, self.columns)
         message = f"{other} is a number of an array, and a table takes errors of single numbers"
         if self.are_needed(problem):
             hint = f"write a name of its own in place of {other}"
@@ -205,12 +205,12 @@ class Result:
         self,
         found: Uncertainty,
         confidence: float | None = None,
-        given: Inputs | None = None,
+        inputs: Inputs | None = None,
         drawn: Samples | None = None,
         notes: Sequence[Note] = (),
     ) -> None:
         self.found = found
-        self.given = given
+        self.inputs = inputs
         self.notes = notes
         self.second = found.second_order
         self.drawn = drawn
@@ -244,7 +244,7 @@ class Result:
         """Return the steps of a run with the errors of its inputs and of the result."""
         from gradcli.uncertainty.propagation import with_errors
 
-        return steps if self.given is None else with_errors(steps, self.given, self.found)
+        return steps if self.inputs is None else with_errors(steps, self.inputs, self.found)
 
     def show(self, columns: Sequence[Column], output: Output) -> None:
         """Add some of its numbers to what a pipe gets, a row for each."""
