@@ -132,12 +132,12 @@ class Problem:
 
         graph, root = self.formula.graph, self.formula.id
         nodes = graph.reachable([root])
-        moving = graph.depending_on(graph.variables([root]).values(), nodes)
+        varying = graph.depending_on(graph.variables([root]).values(), nodes)
         found = []
         for node in nodes:
             operation, inputs, _ = graph.rows[node]
             shapes = [graph.shape(node), *[graph.shape(below) for below in inputs]]
-            if operation.structural and inputs and node in moving and not any(shapes):
+            if operation.structural and inputs and node in varying and not any(shapes):
                 name = next(iter(graph.variables([node])))
                 sentence = (
                     f"{operation.name} has one number here, since a name without a value is one; "

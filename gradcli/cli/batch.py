@@ -178,11 +178,11 @@ def _holds_many(text: str) -> bool:
 def statements(tokens: Tokens) -> Iterator[tuple[int, int]]:
     """Yield the first token of each statement and the one behind its last: a separator, the end."""
     start, depth = 0, 0
-    for place, kind in enumerate(tokens.kinds):
+    for index, kind in enumerate(tokens.kinds):
         depth += (kind in {"LPAR", "LSQB"}) - (kind in {"RPAR", "RSQB"})
         if kind == END or (kind == "SEPARATOR" and depth <= 0):
-            yield start, place
-            start = place + 1
+            yield start, index
+            start = index + 1
 
 
 def _stdin_lines() -> Iterator[tuple[int, str | None]]:

@@ -313,8 +313,8 @@ class Shares:
     def __call__(self, source: Source, names: Sequence[str]) -> PieceRows:
         """Return rows in pieces. Raises FileError, UsageError and ClusterError."""
         options = self._options
-        kept = getattr(options, "memory", None)
-        memory = (MEMORY_OF_MANY if kept is None else kept) << 20
+        limit = getattr(options, "memory", None)
+        memory = (MEMORY_OF_MANY if limit is None else limit) << 20
         if options.cluster is None and not options.workers:
             from gradcli.data.rows import PieceRows
 

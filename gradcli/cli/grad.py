@@ -398,18 +398,18 @@ def _node_columns(
     The backward pass has gradients, the forward pass tangents, a column for each number with
     respect to which one differentiates.
     """
-    moving = {step.id: step.gradient for step in steps}
+    gradients = {step.id: step.gradient for step in steps}
     titles = {s.id: s.name or (f"#{s.id}" if s.inputs else s.formula) for s in steps}
 
-    def slope(place: int, edge: Edge, step: Step) -> str:
-        if edge.local is not None or step.gradient is None or moving[edge.node] is None:
+    def slope(index: int, edge: Edge, step: Step) -> str:
+        if edge.local is not None or step.gradient is None or gradients[edge.node] is None:
             return "" if edge.local is None else output.cell(edge.local)
         from gradcli.pictures.graph.words import flowing
 
-        return flowing(graph, step, place, f"∂f/∂{titles[step.id]}")
+        return flowing(graph, step, index, f"∂f/∂{titles[step.id]}")
 
     def edges(step: Step) -> str:
-        slopes = [slope(place, edge, step) for place, edge in enumerate(step.inputs)]
+        slopes = [slope(index, edge, step) for index, edge in enumerate(step.inputs)]
         return ", ".join(
             f"{titles[edge.node]}: {each}"
             for edge, each in zip(step.inputs, slopes, strict=True)

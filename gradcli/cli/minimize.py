@@ -61,15 +61,15 @@ def run(words: Sequence[str], options: Minimize) -> ExitCode:
         keeper, resumed = _continued(problem, options)
         if keeper is not None:
             stack.callback(keeper.write)
-        kept = [each for each in (plot, lesson, keeper) if each is not None]
+        recorders = [each for each in (plot, lesson, keeper) if each is not None]
         if options.learns:
             from gradcli.cli.learning import learn
 
-            found = learn(problem, output, options, [*kept, stop], resumed)
+            found = learn(problem, output, options, [*recorders, stop], resumed)
         else:
             if problem.also:
                 comparison = report.Comparison(problem, stop)
-            found = _run(problem, output, options, [stop, *kept], resumed, derived)
+            found = _run(problem, output, options, [stop, *recorders], resumed, derived)
             if comparison is not None:
                 comparison.run(found)
                 comparison.show(output)

@@ -244,12 +244,12 @@ def _rows(
         return None, None
     from gradcli.rows.columns import HELD_BYTES, rows
 
-    held = MEMORY_OF_MANY << 20 if options.learns else HELD_BYTES
+    memory = MEMORY_OF_MANY << 20 if options.learns else HELD_BYTES
     if options.memory is not None:
-        held = options.memory << 20
+        memory = options.memory << 20
     others += [name for text in also for name in names_in(text)]
     how = reading(options)
-    return rows(options.data, start.source, others, start.shapes(), held, share, **how)
+    return rows(options.data, start.source, others, start.shapes(), memory, share, **how)
 
 
 def check(options: Minimize) -> None:

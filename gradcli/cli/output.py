@@ -103,13 +103,13 @@ class Output(Sheet):
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        place: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
         """Close the file that was named."""
         if kind is None:
             self.finish()
         elif self._opened is not None:
-            self._opened.__exit__(kind, error, place)
+            self._opened.__exit__(kind, error, traceback)
 
     # ------------------------------------------------------------ lines and tables
 
@@ -197,8 +197,8 @@ class Output(Sheet):
         from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for place, header in enumerate(headers):
-            numeric = place >= right
+        for index, header in enumerate(headers):
+            numeric = index >= right
             justify: Any = "right" if numeric else "left"
             table.add_column(Text(header), justify=justify, no_wrap=numeric, overflow="fold")
         for row in rows:
@@ -311,12 +311,12 @@ def _parts(
     sizes[:right] = [min(size, widest) for size in sizes[:right]]
     parts: list[list[int]] = [[*range(labels)]]
     left = room - sum(sizes[:labels])
-    for place in range(labels, len(headers)):
-        left -= sizes[place]
+    for index in range(labels, len(headers)):
+        left -= sizes[index]
         if left < 0 and len(parts[-1]) > labels:
             parts.append([*range(labels)])
-            left = room - sum(sizes[:labels]) - sizes[place]
-        parts[-1].append(place)
+            left = room - sum(sizes[:labels]) - sizes[index]
+        parts[-1].append(index)
     return parts
 
 
@@ -351,7 +351,7 @@ def say_notes(notes: Sequence[Note], where: str = "") -> None:
 
 
 def error(problem: GradcliError, *, json: bool = False) -> None:
-    """Say on stderr what went wrong: sentence, place and repair, or one JSON object."""
+    """Say on stderr what went wrong: sentence, location and repair, or one JSON object."""
     if json:
         from gradcli.graph.literals import json_text
 
@@ -361,7 +361,7 @@ def error(problem: GradcliError, *, json: bool = False) -> None:
 
 
 def error_text(problem: GradcliError) -> str:
-    """Return what went wrong as lines for a reader: sentence, place and repair."""
+    """Return what went wrong as lines for a reader: sentence, location and repair."""
     first, *rest = problem.render(min(width(sys.stderr), 200)).split("\n")
     lines = [styled(line, BOLD) if line and not line.strip(" ^") else line for line in rest]
     return "\n".join([f"{styled('error:', RED)} {first}", *lines])

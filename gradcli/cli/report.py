@@ -278,8 +278,8 @@ class Comparison:
             return
         if not output.csv:
             estimates = [
-                estimate._replace(model=place + 1)
-                for place, found in enumerate(self.fits)
+                estimate._replace(model=index + 1)
+                for index, found in enumerate(self.fits)
                 for estimate in found.estimates()
             ]
             show_table([Column("model", is_label=True), *ESTIMATES], estimates, output)
@@ -293,8 +293,8 @@ class Comparison:
 
     def say(self, output: Output) -> None:
         """Say on stderr how the fits came about."""
-        for place, fit in enumerate(self.fits):
-            say(fit, output, f"model {place + 1}: ")
+        for index, fit in enumerate(self.fits):
+            say(fit, output, f"model {index + 1}: ")
         if not output.json:
             for warning in self._warnings:
                 note(f"warning: {warning}")

@@ -157,12 +157,12 @@ class Table(Thinned):
     def show(self, names: Sequence[str], output: Output, latest: Sequence[Iterate]) -> None:
         """Add the table, and the latest steps, to the output, with as many columns as fit."""
         self.thin(self._room)
-        shown = {iterate.step: iterate for iterate in (*self._kept, *latest)}
+        shown = {iterate.step: iterate for iterate in (*self._sampled, *latest)}
         table = columns(names)
         headers = headings(table, output.form)
         rows = [cells(table, shown[step], output) for step in sorted(shown)]
-        place = headers.index(names[0])
-        fitting = _fitting([headers, *rows], range(place, place + len(names)))
+        index = headers.index(names[0])
+        fitting = _fitting([headers, *rows], range(index, index + len(names)))
         hidden = len(headers) - len(fitting)
         output.table([headers[i] for i in fitting], [[row[i] for i in fitting] for row in rows])
         if hidden:
@@ -246,11 +246,11 @@ def _fitting(rows: Sequence[Sequence[str]], parameters: range) -> list[int]:
     sizes = [max(len(row[i]) for row in rows) + 3 for i in range(len(rows[0]))]
     room = width() - sum(size for i, size in enumerate(sizes) if i not in parameters)
     shown = []
-    for place in range(len(sizes)):
-        if place in parameters:
-            room -= sizes[place]
-        if place not in parameters or room >= 0:
-            shown.append(place)
+    for index in range(len(sizes)):
+        if index in parameters:
+            room -= sizes[index]
+        if index not in parameters or room >= 0:
+            shown.append(index)
     return shown
 
 

@@ -160,12 +160,12 @@ def _single(problem: Problem) -> list[str]:
     """Return what is to be said about sums and the like of one number, as sum(x) over a range."""
     graph, root = problem.formula.graph, problem.formula.id
     order = graph.reachable([root])
-    moving = {node for name, node in graph.variables([root]).items() if name in problem.ranges}
+    varying = {node for name, node in graph.variables([root]).items() if name in problem.ranges}
     example = next(iter(problem.ranges))
     return [
         f"{graph.rows[node][0].name} has one number in each row; for all numbers at once give an "
         f"array, as in {example}=[1, 2, 3]: {node_label(graph, node)}"
-        for node in sorted(graph.depending_on(moving, order))
+        for node in sorted(graph.depending_on(varying, order))
         if graph.rows[node][0].payload == "axis" and not graph.shape(graph.rows[node][1][0])
     ]
 

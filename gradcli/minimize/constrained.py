@@ -112,7 +112,7 @@ class _Part(NamedTuple):
 def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> list[_Part]:
     """Return the comparisons of constraints. Raises FormulaError for a text that is none."""
     found = []
-    for place, text in enumerate(texts):
+    for index, text in enumerate(texts):
         parsed = parse(text, shapes)
         root = graph.adopt(parsed.graph, parsed.root)
         comparisons = _comparisons(graph, root)
@@ -136,7 +136,7 @@ def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> l
             if is_equality:
                 turn = -1.0
             sides = (arguments[0], arguments[1])
-            found.append(_Part(place, (small - large).id, sides, is_equality, turn))
+            found.append(_Part(index, (small - large).id, sides, is_equality, turn))
     return found
 
 
@@ -160,13 +160,13 @@ def _lagrangian(formula: Node, parts: Sequence[_Part]) -> Node:
 
     penalty, share = name(PENALTY), name(SHARE)
     total = formula * name(FACTOR)
-    for place, part in enumerate(parts):
+    for index, part in enumerate(parts):
         c = Node(graph, part.node)
-        total = total + name(f"{MULTIPLIER} {place}") * c
+        total = total + name(f"{MULTIPLIER} {index}") * c
         if part.is_equality:
             total = total + penalty / 2 * c**2
         else:
-            pushed = name(f"pushed {place}") + penalty * c
+            pushed = name(f"pushed {index}") + penalty * c
             total = total + share * (pushed + abs(pushed)) ** 2  # of twice the positive part
     return total
 
@@ -298,10 +298,10 @@ class _Search:
             PENALTY: penalty,
             SHARE: 0.125 / penalty if penalty else 0.0,
         }
-        for place, multiplier in enumerate(map(float, multipliers)):
-            is_linear = self._is_equality[place] or not penalty
-            values[f"{MULTIPLIER} {place}"] = multiplier if is_linear else 0.0
-            values[f"pushed {place}"] = 0.0 if is_linear else multiplier
+        for index, multiplier in enumerate(map(float, multipliers)):
+            is_linear = self._is_equality[index] or not penalty
+            values[f"{MULTIPLIER} {index}"] = multiplier if is_linear else 0.0
+            values[f"pushed {index}"] = 0.0 if is_linear else multiplier
         self._objective.use(values)
         return VectorObjective(self._objective)
 
@@ -351,8 +351,8 @@ class _Search:
                 reason = outcome.reason
                 break
             state, _ = self._constraints(outcome.record.point)
-            before, moved = multipliers, multipliers + penalty * state.c
-            multipliers = np.where(self._is_equality, moved, np.maximum(moved, 0.0))
+            before, updated = multipliers, multipliers + penalty * state.c
+            multipliers = np.where(self._is_equality, updated, np.maximum(updated, 0.0))
             _, slopes = self._lagrangian(multipliers)(state.point)
             self._rounds = step
             self._show(step, state.point, float(np.linalg.norm(slopes)))
@@ -523,8 +523,8 @@ class _Search:
     def _reported(self, state: _State, multipliers: Vector) -> list[Constraint]:
         """Return what is said about each constraint."""
         found = []
-        for place, text in enumerate(self._how.subject_to):
-            mine = [k for k, part in enumerate(self._parts) if part.text == place]
+        for index, text in enumerate(self._how.subject_to):
+            mine = [k for k, part in enumerate(self._parts) if part.text == index]
             first = self._parts[mine[0]]
             is_active = [
                 first.is_equality or abs(state.c[k]) <= ACTIVE * state.scale[k] for k in mine

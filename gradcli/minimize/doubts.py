@@ -253,20 +253,20 @@ def certainty(
     warnings: list[str] = []
     with suppress(GradcliError):
         here = objective.at(blocks_of(problem, best.outcome.record.point))
-        kept, error = here.certainty(objective.parameters)
-        found["minimum"] = kept
-        if kept < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
+        digits, error = here.certainty(objective.parameters)
+        found["minimum"] = digits
+        if digits < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
             where = here.least_certain(objective.parameters)
-            warnings.append(f"{_few_digits(kept, f'the {what}')}; the others are lost in {where}")
+            warnings.append(f"{_few_digits(digits, f'the {what}')}; the others are lost in {where}")
         found["gradient_norm"] = _of_gradient(here, problem, best, warnings)
         part = error / abs(here.value) if here.value else math.inf
         found |= _of_fit(problem, here, report, part, warnings)
     return found, warnings
 
 
-def _few_digits(kept: int, what: str) -> str:
-    digits = "no digit" if kept == 0 else "about 1 digit" if kept == 1 else f"about {kept} digits"
-    return f"{digits} of {what} {'is' if kept <= 1 else 'are'} certain"
+def _few_digits(count: int, quantity: str) -> str:
+    few = {0: "no digit", 1: "about 1 digit"}.get(count, f"about {count} digits")
+    return f"{few} of {quantity} {'is' if count <= 1 else 'are'} certain"
 
 
 def _of_gradient(here: Point, problem: Task, best: Run, warnings: list[str]) -> int:
@@ -278,19 +278,18 @@ def _of_gradient(here: Point, problem: Task, best: Run, warnings: list[str]) -> 
     norm = best.outcome.record.gradient_norm
     slopes = here.slopes_and_bounds(problem.objective.parameters)
     error = math.hypot(*numbers([bound for _, bound in slopes]))
-    kept = certain_digits(norm, error)
+    digits = certain_digits(norm, error)
     steepest = max((record.gradient_norm for record in best.records), default=norm)
     if norm <= stopping.TOLERANCE < error and not error < 10.0**-FEW_DIGITS * steepest:
-        warnings.append(
-            f"{_few_digits(kept, 'the gradient norm')}: rounding may hide a gradient of {error:.1g}"
-        )
-    return kept
+        few = _few_digits(digits, "the gradient norm")
+        warnings.append(f"{few}: rounding may hide a gradient of {error:.1g}")
+    return digits
 
 
 def _of_fit(
     problem: Task, here: Point, report: Statistics | None, part: float, warnings: list[str]
 ) -> dict[str, int]:
-    """Return the digits of fitted values and of standard errors in the worst place.
+    """Return the digits of fitted values and of standard errors where they are fewest.
 
     `part` is that of the sum of squares that may be wrong.
     """
@@ -321,7 +320,7 @@ def _of_fit(
     if report is None or not columns or not any(report.standard_errors.values()):
         return found
     known = [error is not None for error in report.standard_errors.values()]
-    matrix, moved = (
+    matrix, errors = (
         np.stack(x, 1)[:, known] for x in zip(*[map(flat, c) for c in columns], strict=True)
     )
     with np.errstate(over="ignore"):
@@ -331,10 +330,10 @@ def _of_fit(
     # To first order, of columns scaled to length 1: Björck, Numerical Methods for Least Squares
     # Problems (1996), section 1.4.
     condition = float(np.linalg.cond(matrix / lengths))
-    wrong = float(np.linalg.norm(np.linalg.norm(moved, axis=0) / lengths))
+    wrong = float(np.linalg.norm(np.linalg.norm(errors, axis=0) / lengths))
     total = 0.0 if report.is_sigma_known else part / 2
-    kept = certain_digits(1.0, total + condition * (wrong + len(lengths) * 2.0**-52))
-    found["standard_errors"] = kept
-    if kept < FEW_DIGITS:
-        warnings.append(_few_digits(kept, "the standard errors"))
+    digits = certain_digits(1.0, total + condition * (wrong + len(lengths) * 2.0**-52))
+    found["standard_errors"] = digits
+    if digits < FEW_DIGITS:
+        warnings.append(_few_digits(digits, "the standard errors"))
     return found

@@ -113,10 +113,10 @@ class Weighting(NamedTuple):
         values = np.broadcast_to(values, (count,))
         bad = values < 0 if self.sigma is None else values <= 0
         if bad.any() or not np.isfinite(values).all():
-            place = int(np.argmax(bad | ~np.isfinite(values)))
+            index = int(np.argmax(bad | ~np.isfinite(values)))
             least = "at least 0" if self.sigma is None else "greater than 0"
-            row = before + place + 1
-            message = f"the {what} of row {row} is {values[place]!s}; it must be {least}"
+            row = before + index + 1
+            message = f"the {what} of row {row} is {values[index]!s}; it must be {least}"
             raise FileError(message)
         if not is_part and not values.any():
             raise all_zero()
@@ -182,11 +182,11 @@ class Fit:
     def order(self) -> Vector | None:
         """Return the one column of numbers that the model is a function of; None without one."""
         names = self.objective.graph.variables([self.found.residual])
-        held = self.objective.in_memory()
+        data = self.objective.in_memory()
         response = None if self.found.response is None else self.found.response
-        columns = [name for name, node in names.items() if node != response and name in held]
-        columns = [name for name in columns if getattr(held[name], "ndim", 0) == 1]
-        return held[columns[0]] if len(columns) == 1 else None
+        columns = [name for name, node in names.items() if node != response and name in data]
+        columns = [name for name in columns if getattr(data[name], "ndim", 0) == 1]
+        return data[columns[0]] if len(columns) == 1 else None
 
     def _of_data(self, node: int | None, block: Block | None = None) -> Vector:
         """Return what a node that no parameter changes is for each residual, maybe of a block."""
@@ -333,8 +333,8 @@ def recognised(
         return None
     if origin is not None and origin.is_model:
         left = graph.rows[found.residual][1][0]
-        moves = left in graph.depending_on(parameters.values(), graph.below(left))
-        found = found._replace(response=None if moves else left, sign=1)
+        is_free = left in graph.depending_on(parameters.values(), graph.below(left))
+        found = found._replace(response=None if is_free else left, sign=1)
     names = graph.variables([found.residual])
     has_columns = any(graph.shape(names[name]) for name in names if name in data)
     return found if has_columns else None
@@ -342,10 +342,10 @@ def recognised(
 
 def plain_squares(formula: Node, parameters: Mapping[str, int], rows: int) -> Squares | None:
     """Return the squares of a sum such as (1-x)^2 + 100*(y-x^2)^2; None when it is none."""
-    graph, moving = formula.graph, list(parameters.values())
+    graph, free = formula.graph, list(parameters.values())
     if formula.graph.shape(formula.id):
         return None
-    residual = sum_of_terms(graph, formula.id, moving)
+    residual = sum_of_terms(graph, formula.id, free)
     if residual is None:
-        return squares(graph, formula.id, moving, rows)
+        return squares(graph, formula.id, free, rows)
     return Squares(residual, None, None)

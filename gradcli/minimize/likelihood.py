@@ -193,13 +193,13 @@ class _Profile:
     def _lowest(self, index: int, point: Vector) -> Held:
         if len(point) > 1:
             lower, upper = (np.delete(limits, index) for limits in self._box)
-            place = index, point[index]
+            fixed = index, point[index]
             others, box = np.delete(point, index), Box(lower, upper)
             solver: Solver
             if self._residuals is None:
-                solver = Newton(HeldFunction(self._function, *place), others, box=box)
+                solver = Newton(HeldFunction(self._function, *fixed), others, box=box)
             else:
-                solver = LevenbergMarquardt(_HeldResiduals(self._residuals, *place), others, box)
+                solver = LevenbergMarquardt(_OtherResiduals(self._residuals, *fixed), others, box)
             outcome = run(solver, steps=STEPS)
             if outcome.reason.ending is not Ending.CONVERGED:
                 raise MathematicsError(outcome.reason.sentence)
@@ -222,7 +222,7 @@ def square_and_slope(blocks: Iterable[tuple[Vector, Matrix]], index: int) -> tup
     return sum(value for value, _ in parts), sum(slope for _, slope in parts)
 
 
-class _HeldResiduals:
+class _OtherResiduals:
     """Residuals as a function of all numbers but one."""
 
     def __init__(self, residuals: Residuals, index: int, value: float) -> None:
@@ -252,8 +252,8 @@ class _HeldResiduals:
 
     def _whole(self, point: Vector, *directions: Vector) -> tuple[Any, ...]:
         """Return the point of all numbers, and directions in which the one held does not change."""
-        held = [np.insert(direction, self._index, 0) for direction in directions]
-        return np.insert(point, self._index, self._value), *held
+        zeros = [np.insert(direction, self._index, 0) for direction in directions]
+        return np.insert(point, self._index, self._value), *zeros
 
 
 def without(rows: Iterable[Any], index: int) -> Iterator[Any]:

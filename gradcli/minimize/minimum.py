@@ -317,10 +317,10 @@ class Minimum(NamedTuple):
         sheet.line("")
         sheet.line("correlation of the estimates")
         rows = []
-        for place, name in enumerate(names[1:], 1):
-            known = [correlation[name][other] for other in names[:place]]
+        for index, name in enumerate(names[1:], 1):
+            known = [correlation[name][other] for other in names[:index]]
             texts = ["" if value is None else f"{value:.3f}" for value in known]
-            rows.append([name, *texts, *[""] * (len(names) - 1 - place)])
+            rows.append([name, *texts, *[""] * (len(names) - 1 - index)])
         sheet.table(["", *names[:-1]], rows, right=1)
 
     def _show_minima(self, sheet: Sheet) -> None:

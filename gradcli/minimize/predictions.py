@@ -86,9 +86,9 @@ def influence_of(
     root = np.linalg.solve(factor, np.eye(len(factor)))
     curvature = np.zeros_like(root)
     if not residuals.is_linear:
-        for column, place in enumerate(np.flatnonzero(free)):
+        for column, index in enumerate(np.flatnonzero(free)):
             direction = np.zeros(len(point))
-            direction[place] = 1.0
+            direction[index] = 1.0
             for values, _, turns in residuals.along(point, direction):
                 curvature[:, column] += values @ turns[:, free]
     inner = np.eye(len(root)) + root.T @ ((curvature + curvature.T) / 2) @ root

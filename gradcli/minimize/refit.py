@@ -97,10 +97,10 @@ class Attempts:
         count = max(min(count, self._most), runs)
         generator = np.random.default_rng(self._seed)
         best: list[tuple[float, Vector]] = [(math.inf, self._start)] * runs
-        for place, shares in enumerate(hypercube(generator, count, len(self._others))):
+        for index, shares in enumerate(hypercube(generator, count, len(self._others))):
             point = magnitudes.drawn(shares, self._start, self._others)
             found = self._solved(self._enclosed(point, shares))
-            part = place % runs
+            part = index % runs
             if found is not None and found[0] < best[part][0]:
                 best[part] = found
         best.sort(key=lambda pair: pair[0])

@@ -211,8 +211,8 @@ class ModelResiduals:
             if found is not None:
                 return found
         if form not in self._compiled:
-            moving = self._objective.parameters
-            names = [*moving, *self._fixed, *self._names, *map(rate_name, moving[: len(rates)])]
+            free = self._objective.parameters
+            names = [*free, *self._fixed, *self._names, *map(rate_name, free[: len(rates)])]
             outputs = self._outputs(form)
             self._compiled[form] = function(program(self._objective.graph, outputs), names)
         data = [block[name] for name in self._names]

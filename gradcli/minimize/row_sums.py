@@ -100,13 +100,13 @@ class RowSums:
         reductions: list[Any] = []
         slopes: list[Any] = []
         for part in self._parts:
-            value, rates, moving = nan, {}, self._moving(part)
+            value, rates, names = nan, {}, self._names_of(part)
             if part not in self._errors:
                 try:
                     here = self._at(part, block, first, allow_nonfinite=self._nonfinite)
-                    if moving:
-                        self._notes |= dict.fromkeys(here.notes(moving))
-                        rates = here.gradient(moving)
+                    if names:
+                        self._notes |= dict.fromkeys(here.notes(names))
+                        rates = here.gradient(names)
                     value = here.value
                 except MathematicsError as error:
                     self._errors[part] = error
@@ -136,9 +136,9 @@ class RowSums:
         rates = here.slopes(own | {reduction_name(part): part for part in read})
         found = {name: rates[name] for name in own}
         for part, of_part in zip(self._parts, slopes, strict=True):
-            moving = self._moving(part) if part in read else ()
+            names = self._names_of(part) if part in read else ()
             for name, slope in zip(self._wrt, of_part, strict=True):
-                if name in moving:
+                if name in names:
                     found[name] = found[name] + rates[reduction_name(part)] * slope
         for name, slope in found.items():
             if not (self._nonfinite or finite(slope)):
@@ -165,7 +165,7 @@ class RowSums:
             lines=Lines(self._columns, self._location, first) if self._location else None,
         )
 
-    def _moving(self, part: int) -> list[str]:
+    def _names_of(self, part: int) -> list[str]:
         """Return those of the names in `wrt` on which a reduction depends."""
         names = self._formula.graph.variables([part])
         return [name for name in self._wrt if name in names]

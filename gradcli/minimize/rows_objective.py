@@ -270,8 +270,8 @@ class RowsObjective(Objective):
                 self._outer_curved = self._outer_objective()
             outer, is_met = self._outer_curved
             where = np.append(self.layout.vector(point), totals)[is_met]
-            moved = np.vstack([np.eye(size), *[first for first, _ in both]])[is_met]
-            found = moved.T @ outer.hessian(where) @ moved
+            chain = np.vstack([np.eye(size), *[first for first, _ in both]])[is_met]
+            found = chain.T @ outer.hessian(where) @ chain
             weights = outer(where)[1][len(where) - len(both) :]
             for weight, (_, second) in zip(weights, both, strict=True):
                 found = found + weight * second
@@ -375,10 +375,10 @@ def measure(
     if not isinstance(data, Mapping):
         checked(formula, known, origin, data.entries)
         if formula.graph.columns:
-            moving = [name for name in parameters if name in names]
+            used = [name for name in parameters if name in names]
             others = {name: fixed[name] for name in fixed if name in names}
-            objective = RowsObjective(formula, moving, origin, others, data)
-            return lambda values: objective([values[name] for name in moving])[0]
+            objective = RowsObjective(formula, used, origin, others, data)
+            return lambda values: objective([values[name] for name in used])[0]
         data = data.hold().held
     columns = {name: value for name, value in data.items() if name in names}
     checked(formula, {**known, **columns}, origin)

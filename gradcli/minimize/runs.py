@@ -332,13 +332,13 @@ class Runs:
             slope = max(outcome.record.gradient_norm, tolerance)
             found = Surroundings(function, here, box).lower(slope, suspects)
             if isinstance(found, Lower):
-                where = self._moved(here, found)
+                where = self._changed_values(here, found)
                 return stopping.lower(where, found.value, is_flat=found.is_flat)
             if found:
                 return stopping.flat()
         return reason
 
-    def _moved(self, here: Vector, found: Lower) -> str:
+    def _changed_values(self, here: Vector, found: Lower) -> str:
         """Return the numbers of another point that are not those of this one, by name."""
         names = self.problem.names
         pairs = zip(names, here.tolist(), found.point.tolist(), strict=True)

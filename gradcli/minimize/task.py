@@ -160,9 +160,9 @@ class Task(NamedTuple):
             lower, upper = np.array(self.limits, dtype=np.float64).T
             box = Box(layout.repeated(lower.tolist()), layout.repeated(upper.tolist()))
         if frozen:
-            held = layout.repeated([float(name in frozen) for name in self.objective.parameters])
+            mask = layout.repeated([float(name in frozen) for name in self.objective.parameters])
             point = layout.vector(start)
-            box = Box(*(np.where(held, point, limit) for limit in box))
+            box = Box(*(np.where(mask, point, limit) for limit in box))
         return box
 
 
@@ -192,10 +192,10 @@ def task(
         return found._replace(warnings=[why])
     point, constants = _split(values, start)
     nodes = formula.graph.variables([formula.id])
-    moving = {name: nodes[name] for name in point if name in nodes}
-    held = [name for name in formula.graph.columns if name in constants]
-    count = files.count if files is not None else len(constants[held[0]]) if held else 0
-    squares = recognised(formula, origin, moving, {**constants, **columns}, count)
+    parameters = {name: nodes[name] for name in point if name in nodes}
+    used = [name for name in formula.graph.columns if name in constants]
+    count = files.count if files is not None else len(constants[used[0]]) if used else 0
+    squares = recognised(formula, origin, parameters, {**constants, **columns}, count)
     loss = _loss(settings.loss)
     if origin is None:
         from gradcli.graph import printing
@@ -217,7 +217,7 @@ def task(
     )
     is_plain = squares is None and files is None and settings.may_be_lm
     if is_plain and (settings.method or not (columns or objective.size > PLAIN_PARAMETERS)):
-        squares = plain_squares(formula, moving, count)
+        squares = plain_squares(formula, parameters, count)
         if squares is not None:  # its residuals are none of rows
             objective, over = objective.whole(), None
     fit = None
@@ -250,18 +250,18 @@ def objective_over(
     The rows are returned beside it then. Those of `files` are not among the `constants`.
     """
     graph = formula.graph
-    held = {name: constants[name] for name in graph.columns if name in constants}
-    count = len(next(iter(held.values()), ()))
+    columns = {name: constants[name] for name in graph.columns if name in constants}
+    count = len(next(iter(columns.values()), ()))
     rows: Rows | None = files
-    if held and is_for_blocks(count, engine, is_plain=True):
+    if columns and is_for_blocks(count, engine, is_plain=True):
         from gradcli.data.rows import HeldRows
         from gradcli.rows.reductions import split
         from gradcli.rows.sums import is_plain
 
         parts = split(formula)
         if parts is not None and is_for_blocks(count, engine, is_plain=is_plain(graph, parts)):
-            rows = HeldRows(held)
-            constants = {name: value for name, value in constants.items() if name not in held}
+            rows = HeldRows(columns)
+            constants = {name: value for name, value in constants.items() if name not in columns}
     if rows is None:
         whole = Objective(
             graph, formula.id, parameters, origin, constants, engine=engine, location=location

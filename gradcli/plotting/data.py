@@ -104,7 +104,7 @@ def chart(
         message = "--with is a curve over a column, and the rows are not drawn against one"
         how = "add" if against is None else "write"
         raise UsageError(message, hint=f"{how} --x {own[0]}")
-    kept: list[list[Vector]] = []
+    blocks: list[list[Vector]] = []
     stride, first, lost = 1, 0, 0
     by = wrt if errors is None else errors.names
     table: Table = RowTable(formula, by, allow_nonfinite=allow_nonfinite)
@@ -124,12 +124,12 @@ def chart(
                 else np.arange(first + 1.0, first + count + 1)
             )
         chosen = slice(-first % stride, None, stride)
-        kept.append([np.array(part[chosen]) for part in (x, block.value, *block.slopes)])
+        blocks.append([np.array(part[chosen]) for part in (x, block.value, *block.slopes)])
         first += count
-        while sum(len(part[0]) for part in kept) > 2 * ROWS_SHOWN:
-            kept = [[np.concatenate(part)[::2] for part in zip(*kept, strict=True)]]
+        while sum(len(part[0]) for part in blocks) > 2 * ROWS_SHOWN:
+            blocks = [[np.concatenate(part)[::2] for part in zip(*blocks, strict=True)]]
             stride *= 2
-    x, *columns = [np.concatenate(part) for part in zip(*kept, strict=True)]
+    x, *columns = [np.concatenate(part) for part in zip(*blocks, strict=True)]
     title = formula.formula.source
     notes = [f"the plot shows one of each {stride} rows of the data"] if stride > 1 else []
     if lost:

@@ -202,12 +202,12 @@ def _live(problem: Task, found: Minimum) -> dict[str, Any]:
     roots = [objective.result, *(slopes[node] for node in nodes.values())]
     inputs = {name: graph.shape(node) for name, node in nodes.items()}
     points = _points(problem, found)
-    moving = (
+    variable = (
         {} if points is None else {n: np.shape(objective.constants[n]) for n in points["moves"]}
     )
-    known = {n: value for n, value in objective.constants.items() if n not in moving}
-    made = program(graph, roots, {**inputs, **moving}, known)
-    if made is None and moving and points is not None:
+    known = {n: value for n, value in objective.constants.items() if n not in variable}
+    made = program(graph, roots, {**inputs, **variable}, known)
+    if made is None and variable and points is not None:
         points["moves"] = []
         made = program(graph, roots, inputs, objective.constants)
     return {"objective": made, **({} if points is None else {"data": points})}
@@ -294,11 +294,11 @@ def rule_lines(step: Step, marks: Marks) -> list[str]:
     What is kept comes first, and the next point follows from it.
     """
     graph, (point, *memory) = step.graph, step.outputs
-    held = [graph.variable(kept(index)) for index in range(len(memory))]
-    letters = dict(zip(held, "mvu", strict=False))
+    memory_nodes = [graph.variable(kept(index)) for index in range(len(memory))]
+    letters = dict(zip(memory_nodes, "mvu", strict=False))
     new = {
         node: letters[old]
-        for old, node in zip(held, memory, strict=True)
+        for old, node in zip(memory_nodes, memory, strict=True)
         if node != old and node in graph.below(point)
     }
     (after,) = readable(graph, (), [point], new)
@@ -315,7 +315,7 @@ def rule_lines(step: Step, marks: Marks) -> list[str]:
         )
         for named in [{**own, **new}]
     ]
-    tells_old = not {*held}.isdisjoint(graph.below(point, [*new]))
+    tells_old = not {*memory_nodes}.isdisjoint(graph.below(point, [*new]))
     is_long = sum(map(len, lines)) > LONGEST_RULE
     return [] if tells_old or is_long else list(map(marks.math, texts, lines))
 
@@ -335,10 +335,10 @@ def learned(
     if boundary is not None:
         size = len(numbers(list(run.start.values())))
         stride = max(1, -(-len(parameters) * size // KEPT_NUMBERS))
-        kept = [*parameters[::-stride]][::-1]
+        sampled = [*parameters[::-stride]][::-1]
         boundary["after"] = [
             [epoch, [float(f"{x:.{KEPT_DIGITS}g}") for x in numbers(point)]]
-            for epoch, point in kept
+            for epoch, point in sampled
         ]
         content["boundary"] = boundary
     return content
@@ -355,8 +355,8 @@ def _boundary(run: Run, columns: Mapping[str, Any]) -> dict[str, Any] | None:
         inputs = [name for name in used if name != label]
         if values.ndim != 1 or sum(math.prod(used[n].shape[1:]) for n in inputs) != 2:
             continue
-        moving = [nodes[n] for n in run.start if n in nodes]
-        output = _narrow(graph, shaped.id, [nodes[n] for n in inputs], nodes[label], moving)
+        parameters = [nodes[n] for n in run.start if n in nodes]
+        output = _narrow(graph, shaped.id, [nodes[n] for n in inputs], nodes[label], parameters)
         if output is None or graph.shape(output)[:1] != (2,):
             continue
         if not nodes.keys() >= run.start.keys():
@@ -390,9 +390,9 @@ def _narrow(
     """
     below = graph.reachable([result])
     depends_on_label = graph.depending_on([label], below)
-    moved = graph.depending_on(parameters, below)
+    depends_on_parameter = graph.depending_on(parameters, below)
     for node in reversed(below):
-        if node in depends_on_label or node not in moved or node == result:
+        if node in depends_on_label or node not in depends_on_parameter or node == result:
             continue
         if not set(inputs) & set(graph.below(result, [node])):
             return node

@@ -313,9 +313,9 @@ def half_hessian_times(
     """Return how the half gradient Jᵀψ(r) changes along a direction; ψ is r without a loss."""
     total = np.zeros_like(direction)
     for values, jacobian, turned in blocks:
-        moved = jacobian @ direction
+        change = jacobian @ direction
         if loss is not None:
             values, slopes = loss.influence(values)  # noqa: PLW2901 - what counts of each
-            moved = slopes * moved
-        total += jacobian.T @ moved + turned.T @ values
+            change = slopes * change
+        total += jacobian.T @ change + turned.T @ values
     return total

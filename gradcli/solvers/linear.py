@@ -170,10 +170,10 @@ def gradient_of(
     sums, sizes = [], []
     with np.errstate(all="ignore"):
         for offset, matrix in blocks:
-            scaled, moved = matrix / scale, point * scale
+            scaled, scaled_point = matrix / scale, point * scale
             # Another power of two, lest rounding errors of tiny data be 0.
-            unit = _unit(offset, moved)
-            high, low = multiplied(scaled, moved / unit, offset / unit)
+            unit = _unit(offset, scaled_point)
+            high, low = multiplied(scaled, scaled_point / unit, offset / unit)
             sums.append([unit * part for part in transposed(scaled, high, low)])
             sizes.append(unit * norm(high))
         high, low = summed(*(np.array(parts) for parts in zip(*sums, strict=True)))

@@ -392,7 +392,7 @@ class RoundedNewton:
             reason = None if self._is_long else self._inner.step()
             if reason is None and not self._is_long:
                 self._steps += 1
-                return self._moved()
+                return self._accept()
             if reason is not None and reason.ending is Ending.DIVERGED:
                 return reason
             if self._is_narrow:
@@ -410,7 +410,7 @@ class RoundedNewton:
     def _is_long(self) -> bool:
         return self._steps >= STEPS and not self._is_narrow
 
-    def _moved(self) -> Reason | None:
+    def _accept(self) -> Reason | None:
         """Stand where the rounded function led; return why not, where that has no value."""
         point = self._inner.point
         try:

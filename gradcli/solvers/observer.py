@@ -75,14 +75,14 @@ class Thinned(Observer):
         """
         self._most = most
         self._stride = stride
-        self._kept: list[Any] = []
+        self._sampled: list[Any] = []
         self._last: Any = None
 
     def step(self, record: Any) -> None:
         """Keep the step, for now or for good."""
         self._last = record
         if record.step % self._stride == 0:
-            self._kept.append(record)
+            self._sampled.append(record)
             self.thin(self._most)
 
     def following(self, step: int) -> int:
@@ -91,15 +91,17 @@ class Thinned(Observer):
 
     def thin(self, most: int | None) -> None:
         """Keep at most so many steps, besides the last one."""
-        while most is not None and len(self._kept) > most:
+        while most is not None and len(self._sampled) > most:
             self._stride *= 2
-            self._kept = [kept for kept in self._kept if kept.step % self._stride == 0]
+            self._sampled = [kept for kept in self._sampled if kept.step % self._stride == 0]
 
     @property
     def iterates(self) -> list[Any]:
         """The steps that were kept, in order, and the last one."""
-        is_there = self._last is None or (self._kept and self._kept[-1].step == self._last.step)
-        return self._kept if is_there else [*self._kept, self._last]
+        is_there = self._last is None or (
+            self._sampled and self._sampled[-1].step == self._last.step
+        )
+        return self._sampled if is_there else [*self._sampled, self._last]
 
 
 class Observers(Observer):

@@ -216,11 +216,11 @@ def shortest(rows: Matrix) -> Vector:
     best = rows[used[0]]
     for _ in range(ROUNDS * len(rows)):
         along = rows @ best
-        place = int(np.argmin(along))
+        index = int(np.argmin(along))
         least = best @ best
-        if place in used or along[place] >= least - ROUNDING * np.max(lengths) * norm(best):
+        if index in used or along[index] >= least - ROUNDING * np.max(lengths) * norm(best):
             break
-        used.append(place)
+        used.append(index)
         weights = np.append(weights, 0.0)
         while np.any((wanted := _nearest(rows[used])) < 0):
             # As far to the nearest point of the plane as all weights stay above 0.
@@ -248,8 +248,8 @@ def _directions(mask: Mask, sizes: Vector) -> Iterator[Vector]:
     """Yield the axes of the suspects, unless they are many, and diagonals of several."""
     places = np.flatnonzero(mask)
     if len(places) <= AXES:
-        for place in places:
-            yield np.where(np.arange(len(mask)) == place, sizes, 0.0)
+        for index in places:
+            yield np.where(np.arange(len(mask)) == index, sizes, 0.0)
     if len(places) > 1:
         yield np.where(mask, sizes, 0.0)
         alternating = np.zeros(len(mask))
@@ -259,9 +259,9 @@ def _directions(mask: Mask, sizes: Vector) -> Iterator[Vector]:
 
 def _distances(point: Vector, sizes: Vector, direction: Vector) -> Iterator[float]:
     """Yield how far to look along a direction, from a tiny share of its smallest variable on."""
-    moving = direction != 0
+    nonzero = direction != 0
     own = np.where(point == 0, 1.0, np.abs(point))
-    share = FIRST * float(np.min(own[moving] / sizes[moving]))
+    share = FIRST * float(np.min(own[nonzero] / sizes[nonzero]))
     share = max(share, 1e-15)
     while share < FAR[0]:
         yield share

@@ -215,25 +215,25 @@ def step_between(factor: Matrix, rotated: Vector, lower: Vector, upper: Vector) 
     if np.all((lower <= step) & (step <= upper)):
         return step
     size = norm(rotated)
-    moving = (lower < upper) & (np.any(factor != 0, axis=0))
+    active = (lower < upper) & (np.any(factor != 0, axis=0))
     found = np.zeros(len(rotated))
-    if size == 0 or not np.any(moving):
+    if size == 0 or not np.any(active):
         return found
     from scipy.optimize import lsq_linear  # takes longer to import than most searches last
 
     result = lsq_linear(
-        factor[:, moving],
+        factor[:, active],
         -rotated / size,
-        (lower[moving] / size, upper[moving] / size),
+        (lower[active] / size, upper[active] / size),
         method="bvls",
         tol=1e-14,
         max_iter=10 * len(rotated),
     )
-    found[moving] = np.clip(result.x * size, lower[moving], upper[moving])
+    found[active] = np.clip(result.x * size, lower[active], upper[active])
     side = np.zeros(len(rotated), dtype=int)
-    side[moving] = result.active_mask
+    side[active] = result.active_mask
     found = np.where(side < 0, lower, np.where(side > 0, upper, found))
-    return _sharpened(factor, rotated, found, (lower, upper), moving & (side == 0))
+    return _sharpened(factor, rotated, found, (lower, upper), active & (side == 0))
 
 
 def full_step(
@@ -307,9 +307,9 @@ def relative(change: Vector, point: Vector, scale: Vector) -> float:
     """
     least = EPSILON * norm(scale * point) / scale
     sizes = np.maximum(np.abs(point), least)
-    moved = change != 0
+    nonzero = change != 0
     with np.errstate(over="ignore", divide="ignore"):
-        return float(np.max(np.abs(change[moved]) / sizes[moved], initial=0.0))
+        return float(np.max(np.abs(change[nonzero]) / sizes[nonzero], initial=0.0))
 
 
 def _sharpened(

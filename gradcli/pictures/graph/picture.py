@@ -192,7 +192,7 @@ def _until(sketch: Sketch, count: int) -> Sketch:
             awaits=awaits,
         )
 
-    def moved(arrow: Arrow) -> Arrow:
+    def at_moment(arrow: Arrow) -> Arrow:
         return arrow._replace(
             tail=shown[arrow.tail.key],
             head=shown[arrow.head.key],
@@ -202,7 +202,7 @@ def _until(sketch: Sketch, count: int) -> Sketch:
     key = "moment" if len(steps) != 1 else "moment of one"
     return sketch._replace(
         boxes=list(shown.values()),
-        arrows=[moved(arrow) for arrow in sketch.arrows],
+        arrows=[at_moment(arrow) for arrow in sketch.arrows],
         moment=say(key, count=count, total=len(steps)),
     )
 

@@ -48,18 +48,18 @@ def flows(sketch: Sketch, may_be_read: Callable[[Box], bool] | None = None) -> l
     `may_be_read` says that the result reads it for other inputs. The list is
     empty when nothing depends on a free name, and for a run without a backward pass.
     """
-    moving = _moving(sketch)
+    varying = _varying(sketch)
     by_head = [list(arrows) for _, arrows in groupby(sketch.arrows, lambda arrow: arrow.head.key)]
     found: list[Flow] = []
     for arrows in reversed(by_head):
         head = arrows[0].head
-        if head.key not in moving or not (may_be_read(head) if may_be_read else head.live):
+        if head.key not in varying or not (may_be_read(head) if may_be_read else head.live):
             continue
-        leading = [arrow for arrow in arrows if arrow.tail.key in moving]
+        leading = [arrow for arrow in arrows if arrow.tail.key in varying]
         plain = [a for a in leading if a.edge.formula or a.edge.local is not None]
         found += [Flow((arrow,), _multiplied(sketch.graph, arrow)) for arrow in plain]
         if moves(sketch.graph, head.step):
-            found += _moved(sketch, head, [arrow for arrow in leading if arrow not in plain])
+            found += _rearranged(sketch, head, [arrow for arrow in leading if arrow not in plain])
     return _measured(sketch, found)
 
 
@@ -68,7 +68,7 @@ def slope_name(box: Box) -> str:
     return f"gradient of {box.step.id}"
 
 
-def _moving(sketch: Sketch) -> Collection[str]:
+def _varying(sketch: Sketch) -> Collection[str]:
     """Return the boxes that a free name can change, if their gradients are known or not needed."""
     boxes = [box for box in sketch.boxes if box.role != "constant"]
     if boxes[-1].step.value is not None:
@@ -99,7 +99,7 @@ def _multiplied(graph: Graph, arrow: Arrow) -> Any:
     return sum_to_shape(product, graph.shape(arrow.tail.step.id))
 
 
-def _moved(sketch: Sketch, head: Box, arrows: Sequence[Arrow]) -> Iterator[Flow]:
+def _rearranged(sketch: Sketch, head: Box, arrows: Sequence[Arrow]) -> Iterator[Flow]:
     """Yield what an operation on arrays adds to the gradients, as rules to be run."""
     graph, node = sketch.graph, head.step.id
     slope = graph.variable(slope_name(head), graph.shape(node))

@@ -205,8 +205,8 @@ def tangent(figures: Figures) -> Iterator[Frame]:
     """Yield a frame with which the pass begins, and one for each node that an input can change."""
     sketch = figures.sketch
     arrows = arrows_to(sketch)
-    moving = {box.key for box in sketch.boxes if figures.tangent(box).symbol is not None}
-    inputs = [box for box in sketch.boxes if box.key in moving and not box.step.inputs]
+    varying = {box.key for box in sketch.boxes if figures.tangent(box).symbol is not None}
+    inputs = [box for box in sketch.boxes if box.key in varying and not box.step.inputs]
     if not inputs or not figures.symbols.seeds:
         return
     mark = figures.mark("seed")
@@ -220,11 +220,11 @@ def tangent(figures: Figures) -> Iterator[Frame]:
         tangents={box.key: figures.shown(figures.tangent(box)) for box in inputs},
     )
     for box in sketch.boxes:
-        if box.key in moving and box.key in arrows:
-            yield _moving(figures, box, arrows[box.key], seed)
+        if box.key in varying and box.key in arrows:
+            yield _changing(figures, box, arrows[box.key], seed)
 
 
-def _moving(figures: Figures, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
+def _changing(figures: Figures, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
     """Return the frame of a node: ∂v/∂x = cos(u) · ∂u/∂x = 0.6603 · 9 = 5.943."""
     name = called(figures.sketch, box)
     value = figures.shown(figures.tangent(box))

@@ -68,12 +68,12 @@ def _symbols(
     seeds = {name: next(free) for name in seeded}
     rates = {rate_name(name): seed for name, seed in seeds.items()}
     order = graph.reachable([result])
-    moving = graph.depending_on(variables.values(), order)
+    varying = graph.depending_on(variables.values(), order)
     steps = [box.step for box in sketch.boxes]
     fixed = {
         step.id: float(step.value)
         for step in steps
-        if isinstance(step.value, int | float) and step.id not in moving
+        if isinstance(step.value, int | float) and step.id not in varying
     }
     found = m.run(graph, [result], given, fixed)
     values = {node: found[node] for node in order}
@@ -82,7 +82,7 @@ def _symbols(
     if only_named:
         gradients, steps = _named(sketch, m, given, fixed)
     else:
-        derived = backward(graph, result, sorted(moving))
+        derived = backward(graph, result, sorted(varying))
         roots = [*derived.gradient.values(), *derived.locals.values()]
         found = m.run(graph, roots, given, fixed)
         gradients = {node: found[slope] for node, slope in derived.gradient.items()}

@@ -28,7 +28,7 @@ class Axis(NamedTuple):
     log: bool = False
 
     def positions(self, values: Vector, length: int) -> Vector:
-        """Return where values are, from 0 to length - 1; nan for those that have no place."""
+        """Return where values are, from 0 to length - 1; nan for those outside the axis."""
         with np.errstate(all="ignore"):
             scaled = np.log10(positive(values)) if self.log else values
             # Halves first: the difference of the ends may be too large for a double.

@@ -185,9 +185,9 @@ class ArrayUpdate:
             self._fused = self._compiled(len(now))
         if self._fused is None:
             start = time.perf_counter()
-            moved = self._passes(p, g, memory, now, of)
+            updated = self._passes(p, g, memory, now, of)
             self._spent += time.perf_counter() - start
-            return moved
+            return updated
         given = [_whole(x, p.shape) for x in (p, g, *memory)]
         found = [np.empty(p.shape) for _ in (p, *memory)]
         if self._fused(p.size, *now, *given, *found):
@@ -197,11 +197,11 @@ class ArrayUpdate:
     def _passes(self, *given: Any) -> Next:
         import numpy as np
 
-        moved = self._rule.update(*given)
-        if not np.isfinite(moved[0]).all():
-            what = "undefined" if np.isnan(moved[0]).any() else "infinite"
+        updated = self._rule.update(*given)
+        if not np.isfinite(updated[0]).all():
+            what = "undefined" if np.isnan(updated[0]).any() else "infinite"
             raise MathematicsError(f"a parameter became {what}")
-        return moved
+        return updated
 
     def _compiled(self, coefficients: int) -> Callable[..., bool] | None:
         update = traced(self._rule).update
