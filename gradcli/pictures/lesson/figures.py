@@ -159,7 +159,7 @@ class Figures(Marks):
         return Quantity(number, before.symbol + more.symbol if known else None)
 
     def shown(self, what: Quantity, longest: int = ARRAY) -> str:
-        """Return a number, or an array, which is short or told by its shape and range."""
+        """Return a number, or an array, in full where it is short, else as its shape and range."""
         symbol = what.symbol
         if symbol is None:
             return "" if what.number is None else shown(what.number, longest)

@@ -236,7 +236,7 @@ def derivative(of: str, wrt: str) -> Math:
 
 
 def shown(value: Any, longest: int = ARRAY) -> str:
-    """Return a number, or an array, which is short or told by its shape and range."""
+    """Return a number, or an array, in full where it is short, else as its shape and range."""
     text = quantity(value, longest)
     if isinstance(value, int | float):
         return text

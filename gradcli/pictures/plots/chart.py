@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     Vector = NDArray[Any]
 
 CURVES = 32
-"""How many curves are told apart, by style and colour or by their characters."""
+"""How many curves are distinguished, by style and colour or by their characters."""
 CLASSES = 6
-"""How many kinds of points are told apart, by colour and shape or by their characters."""
+"""How many kinds of points are distinguished, by colour and shape or by their characters."""
 DECADES = 2
 """Positive numbers that span more powers of ten than this are shown on a logarithmic scale."""
 
