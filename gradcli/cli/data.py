@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gradcli.data.source import Source
     from gradcli.formula import Formula
     from gradcli.options import Options
-    from gradcli.plotting.data import Against, Scattered
+    from gradcli.plotting.data import Against, ScatterPoints
     from gradcli.point import Point
     from gradcli.tables.formula import RowFormula
     from gradcli.tables.sums import Sums
@@ -100,25 +100,25 @@ def check(options: Data, words: Sequence[str]) -> None:
     reading(options)
 
 
-def scattered(options: Data, path: str) -> Scattered:
+def read_points(options: Data, path: str) -> ScatterPoints:
     """Return the points of --points; the options for files are its own where there is no data.
 
     Raises FileError for a file that has not two or three columns of numbers.
     """
     from gradcli.data.source import open_source, read
-    from gradcli.plotting.data import Scattered, check_columns
+    from gradcli.plotting.data import ScatterPoints, check_columns
 
-    how = reading(Data() if options.data else options)
-    classes, patterns = how.pop("classes"), how.pop("matrix")
+    keywords = reading(Data() if options.data else options)
+    classes, patterns = keywords.pop("classes"), keywords.pop("matrix")
     if patterns:
         message = "--matrix makes arrays, and --points takes numbers"
         raise UsageError(message, hint="leave out --matrix")
-    source = open_source([path], **how)
+    source = open_source([path], **keywords)
     check_columns(path, list(source.columns))
     if classes:
         source = source.classified(classes)
     names = list(source.columns)
-    found = Scattered(path, read(source, names), source.classes, source.headings)
+    found = ScatterPoints(path, read(source, names), source.classes, source.headings)
     say_read(source, "--points: ")
     return found
 
@@ -133,7 +133,7 @@ def opened(options: Data, request: Request, known: Errors | None = None) -> Iter
     from gradcli.rows import columns
     from gradcli.tables.formula import RowFormula
 
-    how = reading(options)
+    keywords = reading(options)
     x, curves = (options.x, options.curves) if isinstance(options, Beside) else (None, ())
     text, where = request.text, request.where
     values, errors = arguments.without_errors(request.values)
@@ -145,7 +145,7 @@ def opened(options: Data, request: Request, known: Errors | None = None) -> Iter
     check_syntax(text, [*values])
     paths = options.data
     others = {*names_in(x or ""), *(() if known is None else known.columns.values())}
-    source, names = columns.opened(paths, text, others, **how)
+    source, names = columns.opened(paths, text, others, **keywords)
     with shares(options) as share:
         formula = RowFormula(text, values, source, names, paths, others, share)
         arguments.said(formula.formula, where)
@@ -330,7 +330,9 @@ class Shares:
         note(f"{found.about}, {found.count} rows")
         return found
 
-    def bound(self, rows: Any, formula: Formula, start: Sequence[Any], how: Minimize) -> PieceRows:
+    def bound(
+        self, rows: Any, formula: Formula, start: Sequence[Any], options: Minimize
+    ) -> PieceRows:
         """Return the rows for a minimisation of a formula.
 
         `start` are its text, starts and fixed values. Raises UsageError for no sum over rows.
@@ -339,14 +341,14 @@ class Shares:
 
         if not formula.graph.columns:
             raise not_shared()
-        if how.learns:
-            if how.engine == "auto":
-                how = how.replaced(engine="python")  # as training has it
-            count = min(how.batch or rows.count, rows.count)
+        if options.learns:
+            if options.engine == "auto":
+                options = options.replaced(engine="python")  # as training has it
+            count = min(options.batch or rows.count, rows.count)
             if self._session is not None and count * _numbers(formula) * NUMBER < MESSAGE:
-                what = f"a batch of {count} rows is computed sooner than a message is sent"
-                note(f"{what}; without workers the run is faster")
-        found: PieceRows = rows.bound(Recipe.of(start[0], start[1], start[2], how))
+                advice = f"a batch of {count} rows is computed sooner than a message is sent"
+                note(f"{advice}; without workers the run is faster")
+        found: PieceRows = rows.bound(Recipe.of(start[0], start[1], start[2], options))
         return found
 
     def close(self) -> None:

@@ -186,14 +186,14 @@ def of_program() -> str:
 
 
 def _sections(
-    how: str, paragraphs: Sequence[str], sections: Mapping[str, Sequence[tuple[str, str]]]
+    usage: str, paragraphs: Sequence[str], sections: Mapping[str, Sequence[tuple[str, str]]]
 ) -> Iterator[str]:
     """Yield the parts of a page: in a pipe plain text, on a terminal panels of Rich."""
     import textwrap
 
     output = Output()
     room = min(width(), 100)
-    yield f"Usage: {how}\n\n"
+    yield f"Usage: {usage}\n\n"
     for paragraph in paragraphs:
         yield textwrap.fill(paragraph, room, initial_indent="  ", subsequent_indent="  ") + "\n\n"
     for title, rows in sections.items():

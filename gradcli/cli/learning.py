@@ -95,8 +95,8 @@ def _measure(problem: MinimizeProblem, options: Minimize, text: str, option: str
 
     start = problem.start
     dates = None if problem.source is None else problem.source.origins
-    how, memory = reading(options, dates), MEMORY_OF_MANY << 20
-    validated, source = rows(options.validate, text, (), start.shapes(), memory, **how)
+    keywords, memory = reading(options, dates), MEMORY_OF_MANY << 20
+    validated, source = rows(options.validate, text, (), start.shapes(), memory, **keywords)
     if problem.source is not None:
         for name, texts in source.classes.items():
             if texts != problem.source.classes.get(name):

@@ -191,7 +191,7 @@ def _continued(
             same["memory"] = options.memory  # rows are shuffled in blocks of that size
     else:
         same["batch"] = None
-    who = identity(
+    run_identity = identity(
         start.source,
         start.values,
         start.fixed,
@@ -199,11 +199,11 @@ def _continued(
         None if problem.rows is None else fingerprint(problem.rows),
         same,
     )
-    state = None if options.resume is None else state_of(options.resume, who)
+    state = None if options.resume is None else state_of(options.resume, run_identity)
     keeper = (
         None
         if options.checkpoint is None
-        else Keeper(options.checkpoint, options.checkpoint_every, who)
+        else Keeper(options.checkpoint, options.checkpoint_every, run_identity)
     )
     return keeper, state
 

@@ -248,8 +248,8 @@ def _rows(
     if options.memory is not None:
         memory = options.memory << 20
     others += [name for text in also for name in names_in(text)]
-    how = reading(options)
-    return rows(options.data, start.source, others, start.shapes(), memory, share, **how)
+    keywords = reading(options)
+    return rows(options.data, start.source, others, start.shapes(), memory, share, **keywords)
 
 
 def check(options: Minimize) -> None:

@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from gradcli.cli.data import check_writable, scattered
+from gradcli.cli.data import check_writable, read_points
 from gradcli.cli.output import note, width
 from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gradcli.minimize.minimum import Epoch, Iterate, Minimum
     from gradcli.pictures.plots.chart import Chart
     from gradcli.plotting.curves import Function
-    from gradcli.plotting.data import Scattered
+    from gradcli.plotting.data import ScatterPoints
     from gradcli.plotting.descent import Overlay
     from gradcli.tables.ranges import Range
     from gradcli.tables.uncertain import RowErrors
@@ -112,7 +112,7 @@ def show(
     chart: Chart,
     to: Target,
     output: Output,
-    points: Scattered | None = None,
+    points: ScatterPoints | None = None,
     headings: Mapping[str, str] | None = None,
 ) -> None:
     """Write the plot to its file, or add it to the output, and say its notes.
@@ -120,9 +120,9 @@ def show(
     `points` lie over it; `headings` are those of columns, for its labels.
     """
     if points is not None:
-        from gradcli.plotting.data import laid
+        from gradcli.plotting.data import with_points
 
-        chart = laid(chart, points)
+        chart = with_points(chart, points)
     chart = drawable(dressed(chart, to.looks, headings))
     if to.picture_format is None:
         from gradcli.pictures.plots.characters import Style, lines
@@ -174,7 +174,7 @@ def over_ranges(
         shown = [name for name in wrt if is_chosen or name in problem.ranges]
         functions.append(_function(problem, output, problem.ranges, shown))
     functions += [_function(problem, output, problems[0][0].ranges) for problem in beside]
-    points = None if to.points is None else scattered(options, to.points)
+    points = None if to.points is None else read_points(options, to.points)
     show(chart(functions), to, output, points)
     if to.is_text:
         return
@@ -241,12 +241,12 @@ class MinimumPlot(Thinned):
         super().__init__(KEPT_STEPS)
         self._to = to
         self._output = output
-        self._points: Scattered | None = None
+        self._points: ScatterPoints | None = None
         if to.points is not None:
             if options.learns:
                 message = "--points lies over a contour or a fit, and epochs have curves alone"
                 raise UsageError(message, hint="leave out --points")
-            self._points = scattered(options, to.points)
+            self._points = read_points(options, to.points)
         self._overlays: list[Overlay] = []
         for path in options.overlay:
             from gradcli.plotting.descent import read_log
@@ -275,7 +275,7 @@ class MinimumPlot(Thinned):
         self, found: Minimum, problem: MinimizeProblem, others: Sequence[Minimum] = ()
     ) -> None:
         """Write the plot of what was found, or add it to the output; beside it are `others`."""
-        from gradcli.plotting.data import can_hold
+        from gradcli.plotting.data import takes_points
 
         iterates = self.iterates
         if not found.epochs and not iterates:
@@ -284,7 +284,7 @@ class MinimumPlot(Thinned):
             chart = _chart(found, iterates, problem, self._overlays, others)
             headings = None if problem.source is None else problem.source.headings
             points = self._points
-            if points is not None and not can_hold(chart):
+            if points is not None and not takes_points(chart):
                 note("the plot has no contour and no fit of one predictor for --points to lie over")
                 points = None
             show(chart, self._to, self._output, points, headings)
@@ -334,18 +334,16 @@ class Lesson(Thinned):
         from gradcli.data import files
         from gradcli.graph.printing import latex_lines
         from gradcli.pictures.lesson.page import descent
-        from gradcli.plotting.replay import Run, learned, replay
+        from gradcli.plotting.replay import learned, replay
 
-        formula, start, data = problem.formula, problem.start, problem.request.data
-        columns = data if isinstance(data, dict) else None
-        run = Run(formula, start.values, start.fixed, columns, problem.settings)
         if self._epochs:
-            content = learned(run, found, self._epochs)
+            content = learned(problem.request, found, self._epochs)
         elif self.iterates:
-            content = replay(run, found, self.iterates)
+            content = replay(problem.request, found, self.iterates)
         else:
             note("no epoch was completed, so there is no lesson")
             return
         said = f"{found.method} ({found.why}) {found.reason}"
+        formula = problem.formula
         lines = latex_lines(formula.graph, formula.id, is_model=formula.is_model)
-        files.write(self._path, descent(start.source, lines, content, said))
+        files.write(self._path, descent(problem.start.source, lines, content, said))

@@ -69,17 +69,21 @@ _SIDES = {
 """The operations that a constraint can be, and which sides are the smaller and the larger one."""
 
 
-def check(how: Settings, others: Mapping[str, bool]) -> None:
+def check(settings: Settings, others: Mapping[str, bool]) -> None:
     """Raise UsageError for options that do not go with constraints.
 
     `others` says of those that are no settings whether they were given.
     """
-    given = {"starts": (how.starts or 1) > 1, **dict.fromkeys(how.given(*EXCLUDED), True), **others}
-    for option in [name for name, is_given in given.items() if is_given]:
+    conflicts = {
+        "starts": (settings.starts or 1) > 1,
+        **dict.fromkeys(settings.given(*EXCLUDED), True),
+        **others,
+    }
+    for option in [name for name, is_set in conflicts.items() if is_set]:
         message = f"{spelled(option)} does not go with {spelled('subject_to')}"
         raise UsageError(message, hint=f"leave out {spelled(option)}")
-    if how.method not in {None, "newton", "lbfgs"}:
-        shown = f"newton and lbfgs, not '{printable(how.method, 60)}'"
+    if settings.method not in {None, "newton", "lbfgs"}:
+        shown = f"newton and lbfgs, not '{printable(settings.method, 60)}'"
         message = f"{spelled('subject_to')} works with {shown}"
         raise UsageError(message, hint=f"leave out {spelled('method')}")
 
@@ -176,14 +180,14 @@ def lagrangian(request: Request) -> tuple[Task, list[_Part]]:
 
     All its multipliers are 0.
     """
-    formula, origin, start, fixed, data, how = request
+    formula, origin, start, fixed, data, settings = request
     shapes = {name: shape_of(value, name) for name, value in {**fixed, **start}.items()}
-    parts = _parts(formula.graph, how.subject_to, shapes)
+    parts = _parts(formula.graph, settings.subject_to, shapes)
     whole = _lagrangian(formula, parts)
     free = formula.graph.variables([whole.id])
     neutral = {name: 0.0 for name in free if " " in name}  # nobody types such a name
     mapped = None if origin is not None and origin.is_model else origin
-    return task(whole, mapped, start, {**fixed, **neutral}, data, how), parts
+    return task(whole, mapped, start, {**fixed, **neutral}, data, settings), parts
 
 
 # ---------------------------------------------------------------- the search
@@ -215,10 +219,10 @@ class _Search:
     """The way to an optimum under constraints, from one start."""
 
     def __init__(self, request: Request, watched: Observers) -> None:
-        formula, origin, _, _, _, how = request
+        formula, origin, _, _, _, settings = request
         graph = formula.graph
         self._task, self._parts = lagrangian(request)
-        self._how = how
+        self._settings = settings
         self._watched = watched
         self._stopping = _Stop(watched)
         self._is_equality = [part.is_equality for part in self._parts]
@@ -228,7 +232,7 @@ class _Search:
         self._box = self._task.box()
         self._run_constraints = self._compiled(graph)
         count = self._layout.count
-        self._method = how.method or ("newton" if count <= NEWTON_PARAMETERS else "lbfgs")
+        self._method = settings.method or ("newton" if count <= NEWTON_PARAMETERS else "lbfgs")
         self.steps = self._rounds = 0
 
     def _compiled(self, graph: Graph) -> Callable[..., tuple[Any, ...]]:
@@ -307,12 +311,14 @@ class _Search:
 
     def _minimized(self, point: Vector) -> Outcome:
         """Return where the method leads with the multipliers that are in use."""
-        how = self._how
-        exact = how.replaced(tol=EXACT)
+        settings = self._settings
+        exact = settings.replaced(tol=EXACT)
         for _ in range(RESTARTS):
             blocks = self._layout.blocks(point)
             working = solver(self._task, Method(self._method, {}, ""), exact, blocks)
-            outcome = run(working, steps=how.steps, seconds=how.seconds, observer=self._stopping)
+            outcome = run(
+                working, steps=settings.steps, seconds=settings.seconds, observer=self._stopping
+            )
             self.steps += outcome.steps
             suspects = working.suspects()
             is_doubtful = suspects is None or bool(suspects.any())
@@ -476,7 +482,7 @@ class _Search:
         worst = int(np.argmax(over / closest.scale))
         if self._missed(closest) <= 1e-7:
             return stopping.stalled("no optimum is found at which all constraints are met")
-        text = printable(self._how.subject_to[self._parts[worst].text], 60)
+        text = printable(self._settings.subject_to[self._parts[worst].text], 60)
         return stopping.stalled(
             "no point is found that meets all constraints, so the problem may be infeasible: the"
             f" closest one misses {text} by {stopping.short(float(over[worst]))}"
@@ -523,7 +529,7 @@ class _Search:
     def _reported(self, state: _State, multipliers: Vector) -> list[Constraint]:
         """Return what is said about each constraint."""
         found = []
-        for index, text in enumerate(self._how.subject_to):
+        for index, text in enumerate(self._settings.subject_to):
             mine = [k for k, part in enumerate(self._parts) if part.text == index]
             first = self._parts[mine[0]]
             is_active = [

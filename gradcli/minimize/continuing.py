@@ -104,9 +104,9 @@ def state_of(path: str, expected: Mapping[str, Any]) -> dict[str, Any]:
         case _:
             message = f"'{shown}' is no checkpoint of a minimisation"
             raise FileError(message)
-    for part, what in _WHAT.items():
+    for part, difference in _WHAT.items():
         if known.get(part) != expected[part]:
-            message = f"the checkpoint '{shown}' is of {what}, so it cannot be continued"
+            message = f"the checkpoint '{shown}' is of {difference}, so it cannot be continued"
             formula = f"its formula is {printable(str(known.get(part)), 200)}"
             raise FileError(message, hint=formula if part == "expression" else None)
     options = known.get("options")

@@ -110,9 +110,9 @@ class Doubts(NamedTuple):
         return found
 
 
-def doubts(problem: Task, how: Settings, run: Run) -> Doubts:
+def doubts(problem: Task, settings: Settings, run: Run) -> Doubts:
     """Return what is doubtful about where a fit ended, with its report."""
-    report, warnings = _statistics(problem, how, run)
+    report, warnings = _statistics(problem, settings, run)
     point, reason = end_of(problem, run), run.outcome.reason
     ratio = pattern(problem, point)
     if report is None:
@@ -181,7 +181,7 @@ def pattern(problem: Task, point: Vector) -> float | None:
     return ratio if ratio < ALIKE and (2 - ratio) * math.sqrt(count) / 2 > CERTAIN else None
 
 
-def _statistics(problem: Task, how: Settings, run: Run) -> tuple[Statistics | None, list[str]]:
+def _statistics(problem: Task, settings: Settings, run: Run) -> tuple[Statistics | None, list[str]]:
     """Return the report of a fit where the run ended, and its warnings; None for no fit."""
     fit = problem.fit
     if fit is None or fit.is_plain:
@@ -191,7 +191,7 @@ def _statistics(problem: Task, how: Settings, run: Run) -> tuple[Statistics | No
         return None, [f"there is no report of a fit for more than {LM_PARAMETERS} parameters"]
     try:
         report, warnings = fit.statistics(
-            end_of(problem, run), names, problem.box(), how.confidence, rss_of(problem, run)
+            end_of(problem, run), names, problem.box(), settings.confidence, rss_of(problem, run)
         )
     except MathematicsError as error:
         return None, [f"there is no report of the fit: {error.message}"]
@@ -237,7 +237,7 @@ def blocks_of(problem: Task, point: Any) -> list[Any]:
 
 
 def certainty(
-    problem: Task, best: Run, report: Statistics | None = None, *, what: str = "minimum"
+    problem: Task, best: Run, report: Statistics | None = None, *, extreme: str = "minimum"
 ) -> tuple[dict[str, int], list[str]]:
     """Return how many digits are certain of the parts of the result, and warnings of few.
 
@@ -257,7 +257,9 @@ def certainty(
         found["minimum"] = digits
         if digits < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
             where = here.least_certain(objective.parameters)
-            warnings.append(f"{_few_digits(digits, f'the {what}')}; the others are lost in {where}")
+            warnings.append(
+                f"{_few_digits(digits, f'the {extreme}')}; the others are lost in {where}"
+            )
         found["gradient_norm"] = _of_gradient(here, problem, best, warnings)
         part = error / abs(here.value) if here.value else math.inf
         found |= _of_fit(problem, here, report, part, warnings)

@@ -90,8 +90,8 @@ class Weighting(NamedTuple):
         return node.id if self.sigma is None else (1 / node**2).id
 
     def _miscounted(self, own: int, count: int) -> NameValueError:
-        what = "weight" if self.sigma is None else "sigma"
-        return NameValueError(f"there are {own} {what}s for {count} observations")
+        kind = "weight" if self.sigma is None else "sigma"
+        return NameValueError(f"there are {own} {kind}s for {count} observations")
 
     def factors(self, count: int, numbers: Any = None, before: int = 0) -> Vector | None:
         """Return what each of `count` squares is multiplied with; None when all count the same.
@@ -106,7 +106,7 @@ class Weighting(NamedTuple):
             numbers = self.sigma if self.weights is None else self.weights
         if numbers is None:
             return None
-        what = "weight" if self.sigma is None else "sigma"
+        kind = "weight" if self.sigma is None else "sigma"
         values = np.array(numbers, dtype=np.float64)
         if values.shape not in {(), (count,)}:
             raise self._miscounted(values.size, count)
@@ -116,7 +116,7 @@ class Weighting(NamedTuple):
             index = int(np.argmax(bad | ~np.isfinite(values)))
             least = "at least 0" if self.sigma is None else "greater than 0"
             row = before + index + 1
-            message = f"the {what} of row {row} is {values[index]!s}; it must be {least}"
+            message = f"the {kind} of row {row} is {values[index]!s}; it must be {least}"
             raise FileError(message)
         if not is_part and not values.any():
             raise all_zero()

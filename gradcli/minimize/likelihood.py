@@ -39,20 +39,23 @@ STEPS = 500
 """How many steps a run with one number held may take."""
 
 
-def check(problem: Task, how: Settings) -> None:
+def check(problem: Task, settings: Settings) -> None:
     """Raise UsageError for what --errors and --profile ask of an objective that is no likelihood.
 
     A formula without a Hessian in memory is refused as well.
     """
     is_fit = problem.fit is not None and not problem.fit.is_plain
     hessian, profile = example("errors", HESSIAN), spelled("profile")
-    for option, is_given in ((hessian, how.errors == HESSIAN), (profile, how.profile)):
+    for option, is_given in ((hessian, settings.errors == HESSIAN), (profile, settings.profile)):
         if is_given and problem.loss is not None:
             message = f"a robust loss is no likelihood, which {option} needs"
             raise UsageError(message, hint=f"leave out {spelled('loss')} or {option}")
-    if how.errors != HESSIAN:
+    if settings.errors != HESSIAN:
         jacobian = example("errors", JACOBIAN)
-        for option, is_given in ((jacobian, how.errors is not None), (profile, how.profile)):
+        for option, is_given in (
+            (jacobian, settings.errors is not None),
+            (profile, settings.profile),
+        ):
             if is_given and not is_fit:
                 message = f"{option} needs a fit to data, or a negative log-likelihood"
                 raise UsageError(message, hint=f"{hessian} says that the formula is one")
@@ -75,7 +78,7 @@ def check(problem: Task, how: Settings) -> None:
 
 def report(
     problem: Task,
-    how: Settings,
+    settings: Settings,
     origin: Origin | None,
     point: Vector,
     value: float,
@@ -89,21 +92,21 @@ def report(
     """
     found, warnings = fit
     is_model = origin is not None and origin.is_model
-    if how.errors == HESSIAN and (found is not None or not is_model):
-        found, more = with_hessian(problem, how, point, value, found if is_model else None)
+    if settings.errors == HESSIAN and (found is not None or not is_model):
+        found, more = with_hessian(problem, settings, point, value, found if is_model else None)
         is_end = ending is Ending.CONVERGED
         why = "the run did not converge, so the report is not that of a minimum"
         warnings = [*(warnings if is_model else [] if is_end else [why]), *more]
-    if how.profile and found is not None:
+    if settings.profile and found is not None:
         if ending is not Ending.CONVERGED:
             return found, [*warnings, "without a minimum there is no profile of the likelihood"]
-        found, more = with_profile(problem, how, point, found, stop)
+        found, more = with_profile(problem, settings, point, found, stop)
         warnings = [*warnings, *more]
     return found, warnings
 
 
 def with_hessian(
-    problem: Task, how: Settings, point: Vector, value: float, fit: Statistics | None
+    problem: Task, settings: Settings, point: Vector, value: float, fit: Statistics | None
 ) -> tuple[Statistics | None, list[str]]:
     """Return the report at a point where the objective has a value, and warnings.
 
@@ -120,11 +123,11 @@ def with_hessian(
     if fit is None:
         objective = problem.objective
         count = objective.row_count or None
-        return likelihood(hessian, names, point, free, value, count, how.confidence)
-    deviation = 1.0 if how.absolute_sigma else fit.residual_standard_error
-    freedom = None if how.absolute_sigma else fit.degrees_of_freedom
+        return likelihood(hessian, names, point, free, value, count, settings.confidence)
+    deviation = 1.0 if settings.absolute_sigma else fit.residual_standard_error
+    freedom = None if settings.absolute_sigma else fit.degrees_of_freedom
     more, warnings = estimates(
-        triangle(hessian / 2), names, point, free, deviation, freedom, how.confidence, UNSEEN
+        triangle(hessian / 2), names, point, free, deviation, freedom, settings.confidence, UNSEEN
     )
     return fit._replace(**more, errors="hessian"), [*at_limits(names, free), *warnings]
 
@@ -133,7 +136,7 @@ def with_hessian(
 
 
 def with_profile(
-    problem: Task, how: Settings, point: Vector, found: Statistics, stop: Callable[[], bool]
+    problem: Task, settings: Settings, point: Vector, found: Statistics, stop: Callable[[], bool]
 ) -> tuple[Statistics, list[str]]:
     """Return a report with intervals from the profile, and warnings of ends that are missing.
 
@@ -141,8 +144,8 @@ def with_profile(
     """
     residuals, scale, freedom = None, 0.5, None
     if found.rss is not None and problem.fit is not None:
-        deviation = 1.0 if how.absolute_sigma else found.residual_standard_error
-        freedom = None if how.absolute_sigma else found.degrees_of_freedom
+        deviation = 1.0 if settings.absolute_sigma else found.residual_standard_error
+        freedom = None if settings.absolute_sigma else found.degrees_of_freedom
         residuals, scale = problem.fit.residuals, (deviation or 1.0) ** 2
     profile = _Profile(VectorObjective(problem.objective), residuals, problem.box(), scale)
     intervals: dict[str, Interval] = dict.fromkeys(problem.names)
@@ -150,7 +153,7 @@ def with_profile(
     errors = [found.standard_errors[name] for name in problem.names]
     if any(errors):
         profile.minimum = profile.value_and_slope(0, point)[0]
-        quantile = central_quantile(how.confidence, freedom)
+        quantile = central_quantile(settings.confidence, freedom)
     for index, (name, error) in enumerate(zip(problem.names, errors, strict=True)):
         if not error:
             continue

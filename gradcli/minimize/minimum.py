@@ -44,14 +44,14 @@ class Constraint(NamedTuple):
     active: bool
     """Whether it holds with equality."""
 
-    def sentence(self, what: str) -> str:
+    def sentence(self, quantity: str) -> str:
         """Return the constraint with what its multiplier means for a minimum or a maximum."""
         text = printable(self.text, 120)
         if not self.active:
             return f"{text}: not active"
         rate = self.multiplier
         verb = "rises" if rate > 0 else "falls"
-        change = f"the {what} {verb} by {number_text(float(f'{abs(rate):.4g}'))}"
+        change = f"the {quantity} {verb} by {number_text(float(f'{abs(rate):.4g}'))}"
         return f"{text}: active; for each 1 that the limit grows, {change}"
 
 

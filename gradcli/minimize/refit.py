@@ -215,10 +215,10 @@ class Refit:
         which = f"start {self._number} of {self.starts}"
         if self._first is None:
             return f"the first start has no value; the fit was found from {which}"
-        what = f"the value {stopping.short(self._first.outcome.record.value)}"
+        quality = f"the value {stopping.short(self._first.outcome.record.value)}"
         if self._r_squared is not None:
-            what = f"R² {stopping.short(self._r_squared)}"
-        return f"the first end had {what}; a better one was found from {which}"
+            quality = f"R² {stopping.short(self._r_squared)}"
+        return f"the first end had {quality}; a better one was found from {which}"
 
 
 def _is_lower(one: Outcome, other: Outcome) -> bool:

@@ -104,8 +104,8 @@ class ModelResiduals:
             yield work(getattr(self, form)(*arguments), *more)
         else:
             self._begin()
-            given = form, work, arguments, more, self._is_native
-            yield from self._data.over(self.of_group, *given)
+            job = form, work, arguments, more, self._is_native
+            yield from self._data.over(self.of_group, *job)
 
     def of_group(
         self,

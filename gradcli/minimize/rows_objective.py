@@ -384,7 +384,7 @@ def measure(
     checked(formula, {**known, **columns}, origin)
 
     def value(values: Mapping[str, Any]) -> float:
-        now = {name: values.get(name, given) for name, given in known.items()}
+        now = {name: values.get(name, default) for name, default in known.items()}
         found: float = Point(formula.graph, formula.id, {**now, **columns}, origin).value
         return found
 

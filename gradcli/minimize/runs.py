@@ -46,19 +46,19 @@ class Runs:
     def __init__(
         self,
         problem: Task,
-        how: Settings,
+        settings: Settings,
         watched: Observers,
     ) -> None:
         self.problem = problem
-        self._how = how
+        self._settings = settings
         self.watched = watched
         self.of_all = watched.those(see_all_runs=True)
         self._of_lowest = watched.those(see_all_runs=False)
         self._layout = problem.objective.layout
-        self._method = chosen(problem, how)
-        self._end = None if how.seconds is None else time.monotonic() + how.seconds
+        self._method = chosen(problem, settings)
+        self._end = None if settings.seconds is None else time.monotonic() + settings.seconds
         self.minima: list[Found] = []
-        self.warnings: list[str] = [*problem.warnings, *problem.engine_warnings(how)]
+        self.warnings: list[str] = [*problem.warnings, *problem.engine_warnings(settings)]
         self.starts = 1
         self._frozen: dict[str, int] = {}
         """The parameters with respect to which the derivative is 0 everywhere."""
@@ -77,7 +77,7 @@ class Runs:
 
     def _lowest(self, resumed: Mapping[str, Any] | None) -> Run:
         problem, start = self.problem, self.problem.start
-        is_one = self._how.starts in {None, 1}
+        is_one = self._settings.starts in {None, 1}
         is_continued = self.watched.keeps or resumed is not None
         if is_continued and not is_one:
             many, one = spelled("starts"), spelled("checkpoint")
@@ -86,7 +86,7 @@ class Runs:
         try:
             slopes = problem.check(start) if is_one else None
         except MathematicsError:
-            if not (self._how.looks and self._may_fit_again()):
+            if not (self._settings.looks and self._may_fit_again()):
                 raise
             return self._best_fit(has_start=False)
         self._frozen = problem.without_slope(slopes)
@@ -127,7 +127,7 @@ class Runs:
         point = self.problem.start
         if self._may_fit_again():
             return self._best_fit()
-        others = also_worth_trying(self.problem, self._method, self._how)
+        others = also_worth_trying(self.problem, self._method, self._settings)
         if not others:
             return self._run(self._method, point, is_shown=True)
         best = self._run(self._method, point)
@@ -155,7 +155,7 @@ class Runs:
 
     def _may_fit_again(self) -> bool:
         """Whether a fit may be tried from other starts when the end of the first is in doubt."""
-        return self._is_drawn and self._how.steps is None and self._how.starts is None
+        return self._is_drawn and self._settings.steps is None and self._settings.starts is None
 
     @property
     def _is_drawn(self) -> bool:
@@ -180,7 +180,7 @@ class Runs:
                 from gradcli.minimize.refit import Refit
 
                 r_squared = None if found is None else found.r_squared
-                refit = Refit(problem, first, r_squared, self._how.seed, self.doubts)
+                refit = Refit(problem, first, r_squared, self._settings.seed, self.doubts)
                 refit.look(
                     lambda point, steps: fit(self._layout.blocks(point), steps), self._is_over
                 )
@@ -199,7 +199,7 @@ class Runs:
                 if longer.outcome.record.value <= outcome.record.value:  # not so after a signal
                     best = longer
             elif self._interrupted is None:
-                reason = stopping.out_of_time(outcome.steps, self._how.seconds or 0.0)
+                reason = stopping.out_of_time(outcome.steps, self._settings.seconds or 0.0)
                 best = best._replace(outcome=outcome._replace(reason=reason))
         self._show(best)
         return best
@@ -207,7 +207,7 @@ class Runs:
     def doubts(self, run: Run) -> Doubts:
         """Return what is doubtful about where the run of a fit ended; that of the last is kept."""
         if self._doubted is None or self._doubted[0] is not run:
-            self._doubted = run, doubts(self.problem, self._how, run)
+            self._doubted = run, doubts(self.problem, self._settings, run)
         return self._doubted[1]
 
     def _is_over(self) -> bool:
@@ -234,7 +234,7 @@ class Runs:
 
         def attempt(point: Vector) -> Outcome:
             # The first run takes the time it needs; of the others, most end where one ended before.
-            steps = self._how.steps
+            steps = self._settings.steps
             if ended and steps is None:
                 steps = multistart.STEPS
             blocks = self._layout.blocks(point)
@@ -243,23 +243,23 @@ class Runs:
             outcome = ended[-1].outcome
             if self._is_over():
                 raise _AllOver
-            if ended[1:] and self._how.steps is None and outcome.steps == steps:
+            if ended[1:] and self._settings.steps is None and outcome.steps == steps:
                 outcome = outcome._replace(reason=stopping.exhausted(outcome.steps))
                 ended[-1] = ended[-1]._replace(outcome=outcome)
             return outcome
 
-        how, problem = self._how, self.problem
-        start, box, count = self._layout.vector(problem.start), problem.box(), how.starts or 1
+        settings, problem = self._settings, self.problem
+        start, box, count = self._layout.vector(problem.start), problem.box(), settings.starts or 1
         known: Sequence[Vector] = ()
         if self._is_drawn and problem.fit is not None and count > 1:
             from gradcli.minimize.refit import Attempts
 
             attempts = Attempts(
-                problem.objective, problem.fit, start, box, how.seed, DRAWN + 8 * count
+                problem.objective, problem.fit, start, box, settings.seed, DRAWN + 8 * count
             )
             known = attempts.drawn(count - 1)
         with self._interruptible(), suppress(_AllOver):
-            found = multistart.runs(attempt, start, box, count, how.seed, known)
+            found = multistart.runs(attempt, start, box, count, settings.seed, known)
             if found.undefined:
                 times = f"{found.undefined} start{'s' * (found.undefined != 1)}"
                 self.warnings.append(f"{times} had no value, and others were tried instead")
@@ -270,7 +270,7 @@ class Runs:
             parameters = self.iterate(minimum.outcome.record).parameters
             self.minima.append(Found(value_of(problem, best), parameters, minimum.times))
         best = next(run for run in ended if run.outcome is distinct[0].outcome)
-        is_cut = best.outcome.reason.ending is Ending.EXHAUSTED and how.steps is None
+        is_cut = best.outcome.reason.ending is Ending.EXHAUSTED and settings.steps is None
         if is_cut and self._interrupted is None:
             point = blocks_of(problem, best.outcome.record.point)
             best = self._run(self._method, point)  # now as long as it takes
@@ -290,12 +290,12 @@ class Runs:
         """Return the run of a method from a point, its records shown as they are made or kept."""
         records: list[Record] = []
         watch = _RunObserver(self, None if is_shown else records, resumed)
-        working = solver(self.problem, method, self._how, point, first, self._frozen)
+        working = solver(self.problem, method, self._settings, point, first, self._frozen)
         outcome = run(
             working,
-            steps=self._how.steps if steps is None else steps,
+            steps=self._settings.steps if steps is None else steps,
             seconds=self._seconds_left(),
-            allowed=self._how.seconds,
+            allowed=self._settings.seconds,
             observer=watch,
             resumed=resumed,
         )
@@ -319,7 +319,7 @@ class Runs:
             return reason
         from gradcli.solvers.surroundings import Lower, Surroundings
 
-        problem, tolerance = self.problem, self._how.tol
+        problem, tolerance = self.problem, self._settings.tol
         tolerance = stopping.TOLERANCE if tolerance is None else tolerance
         function, box = VectorObjective(problem.objective), problem.box()
         here = self._layout.vector(blocks_of(problem, point))

@@ -120,16 +120,16 @@ def curves(function: Function) -> Curves:
             found = function.columns(at)[index]
             return np.where(np.isfinite(found), found, np.nan)
 
-        what = (
+        title = (
             "the formula"
             if index == 0
             else f"its derivative with respect to {function.wrt[index - 1]}"
         )
         if missing[index].gaps:
-            notes.append(function.where + missing[index].sentence(what, name))
+            notes.append(function.where + missing[index].sentence(title, name))
         cut = limits_at_pole(points, y, evaluate)
         if cut is not None:
-            notes.append(f"{function.where}{what} has a pole; its axis is cut at {both(cut)}")
+            notes.append(f"{function.where}{title} has a pole; its axis is cut at {both(cut)}")
         limits.append(cut)
         lines.append(with_gaps(points, y, broken(points, y, evaluate)))
     return Curves(lines, limits, notes)
@@ -142,13 +142,13 @@ class Missing(NamedTuple):
     of: int
     first: float
 
-    def sentence(self, what: str, name: str) -> str:
+    def sentence(self, title: str, name: str) -> str:
         """Return what is to be said about them."""
         at = number_text(float(f"{self.first:.12g}"))
         if self.gaps == 1:
-            return f"{what} has no value at {name} = {at}: a gap in the plot"
+            return f"{title} has no value at {name} = {at}: a gap in the plot"
         return (
-            f"{what} has no value at {self.gaps} of {self.of} points, "
+            f"{title} has no value at {self.gaps} of {self.of} points, "
             f"the first at {name} = {at}: gaps in the plot"
         )
 

@@ -122,13 +122,13 @@ def _progress(iterates: Sequence[Iterate], overlays: Sequence[Overlay], notes: l
 
 
 def _beside(
-    x: Vector, y: Vector, label: str, what: str, overlays: Sequence[Overlay]
+    x: Vector, y: Vector, label: str, quantity: str, overlays: Sequence[Overlay]
 ) -> dict[str, tuple[Vector, Vector]]:
     """Return a curve of this run and those of others, by their labels."""
     others = {
-        f"{label} of {log.path}" if label else log.path: log.curves[what]
+        f"{label} of {log.path}" if label else log.path: log.curves[quantity]
         for log in overlays
-        if what in log.curves
+        if quantity in log.curves
     }
     return {label or ("this run" if others else ""): (x, y), **others}
 
@@ -143,9 +143,9 @@ def _over(
     for label, (x, y) in curves.items():
         zeros = x[y == 0]
         if log and zeros.size:
-            what = f"{label or f'the {y_label}'} is 0 at {x_label} {zeros[0]:g}"
+            zero = f"{label or f'the {y_label}'} is 0 at {x_label} {zeros[0]:g}"
             more = f" and {zeros.size - 1} more" if zeros.size > 1 else ""
-            notes.append(f"{what}{more}, which a logarithmic scale cannot show")
+            notes.append(f"{zero}{more}, which a logarithmic scale cannot show")
         lines.append(Line(x, positive(y) if log else y, label))
     return Panel(x_label, y_label, lines, log=log, counted=True)
 
@@ -266,9 +266,9 @@ def read_log(path: str) -> Overlay:
         message = f"{shown(path)} is no log of minimize: its first column is no step or epoch"
         raise FileError(message, hint="--overlay takes a file that --log wrote")
     curves = {}
-    for what, name in chosen.items():
+    for quantity, name in chosen.items():
         columns = read_columns(source, [names[0], name])
-        curves[what] = np.asarray(columns[names[0]]), np.asarray(columns[name])
+        curves[quantity] = np.asarray(columns[names[0]]), np.asarray(columns[name])
     return Overlay(path, counts, curves)
 
 

@@ -147,16 +147,16 @@ def contour(function: Function) -> Chart:
     return Chart(function.formula.source, panels, notes=notes)
 
 
-def _field(x: Vector, y: Vector, z: Vector, label: str, what: str, notes: list[str]) -> Field:
+def _field(x: Vector, y: Vector, z: Vector, label: str, subject: str, notes: list[str]) -> Field:
     """Return the field of some values, after what is to be said about them is noted."""
     gaps = int(np.isnan(z).sum())
     if gaps:
         points = f"{gaps} of {z.size} points" if gaps > 1 else "one point"
-        notes.append(f"{what} has no value at {points}: gaps in the plot")
+        notes.append(f"{subject} has no value at {points}: gaps in the plot")
     log = is_wide(z)
     cut = None if log else _field_limits(z)
     if cut is not None:
-        notes.append(f"the colours of {what} end at {both(cut)}, and go on for values beyond")
+        notes.append(f"the colours of {subject} end at {both(cut)}, and go on for values beyond")
     return Field(x, y, z, label, log, cut)
 
 

@@ -55,7 +55,7 @@ FLAG = _Flag("0 or 1", lambda value: value in {0, 1})
 
 
 def checked(
-    what: str,
+    kind: str,
     name: str,
     table: Mapping[str, Sequence[Setting]],
     positional: Sequence[Any],
@@ -72,8 +72,8 @@ def checked(
     """
     if name not in table:
         shown = printable(name, LONGEST_SHOWN)
-        hint = _near(name, table, f"the {what}{'es' if what.endswith('s') else 's'} are")
-        raise UsageError(f"there is no {what} '{shown}'", hint=hint)
+        hint = _near(name, table, f"the {kind}{'es' if kind.endswith('s') else 's'} are")
+        raise UsageError(f"there is no {kind} '{shown}'", hint=hint)
     settings = {setting.name: setting for setting in table[name]}
     values = _named(name, list(settings), positional, named, ordered=ordered)
     for setting in values:

@@ -268,7 +268,7 @@ def _roles(roles: Sequence[str]) -> tuple[str, ...]:
 
 def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool = True) -> str:
     """Return the sentence on one node: "sin of 3*x*y: value −0.751, gradient 0.3078"."""
-    subject = what(graph, step, role)
+    subject = description(graph, step, role)
     facts = [] if live else [say("not taken")]
     if step.value is not None:
         facts.append(say("has value", value=value_of(step, 40)))
@@ -374,7 +374,7 @@ def _about_result(steps: Sequence[Step]) -> str:
     return " ".join(said)
 
 
-def what(
+def description(
     graph: Graph, step: Step, role: str, show: Callable[[int, str], str] = lambda _, text: text
 ) -> str:
     """Return a node in words: "sin of 3*x*y", "result, the product of a and b".
@@ -385,11 +385,11 @@ def what(
         named = f"{fit(step.name, 60)} = " if step.name else ""
         said = say("constant", formula=f"{named}{show(step.id, expression(graph, step.id))}")
     else:
-        said = _what(graph, step, show)
+        said = _phrase(graph, step, show)
     return say("as result", what=said) if role == "result" else said
 
 
-def _what(graph: Graph, step: Step, show: Callable[[int, str], str]) -> str:
+def _phrase(graph: Graph, step: Step, show: Callable[[int, str], str]) -> str:
     operation, _, payload = graph.rows[step.id]
     if operation is VARIABLE:
         return say("free", name=show(step.id, str(step.name)))

@@ -198,10 +198,10 @@ def _product(figures: Figures, flow: Flow) -> str:
     return f"sum({product})" if is_sum else product
 
 
-def _is_short(what: Quantity) -> bool:
-    number: Any = what.number
+def _is_short(quantity: Quantity) -> bool:
+    number: Any = quantity.number
     if number is None:
-        return what.symbol is not None
+        return quantity.symbol is not None
     return isinstance(number, int | float) or shown(number).startswith("[")
 
 

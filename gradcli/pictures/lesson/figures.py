@@ -67,7 +67,7 @@ class Symbols(NamedTuple):
     tangents: Mapping[int, Any]
     locals: Mapping[tuple[int, int], Any]
     """By the id of the step and the position of its input."""
-    given: Mapping[str, Any]
+    inputs: Mapping[str, Any]
     """The inputs of the program by name."""
     seeds: Mapping[str, Any]
     """The rates of the inputs by name: 1 for the one that tangents are asked for, else 0."""
@@ -133,8 +133,8 @@ class Figures(Marks):
             return Quantity(flow.amount)
         m = self.symbols.m
         if flow.rule is not None:
-            given = {**self.symbols.given, slope_name(flow.head): gradient}
-            return Quantity(flow.amount, m.run(self.sketch.graph, [flow.rule], given)[flow.rule])
+            inputs = {**self.symbols.inputs, slope_name(flow.head): gradient}
+            return Quantity(flow.amount, m.run(self.sketch.graph, [flow.rule], inputs)[flow.rule])
         local = self.local(flow.arrows[0]).symbol
         if local is None:
             return Quantity(flow.amount)
@@ -158,15 +158,15 @@ class Figures(Marks):
         number = before.number + more.number
         return Quantity(number, before.symbol + more.symbol if known else None)
 
-    def shown(self, what: Quantity, longest: int = ARRAY) -> str:
+    def shown(self, amount: Quantity, longest: int = ARRAY) -> str:
         """Return a number, or an array, in full where it is short, else as its shape and range."""
-        symbol = what.symbol
+        symbol = amount.symbol
         if symbol is None:
-            return "" if what.number is None else shown(what.number, longest)
+            return "" if amount.number is None else shown(amount.number, longest)
         if _is_number(symbol):
             return self.mark("number", symbol.slot)
         slots = [number.slot for number in symbol.ravel()]
-        is_short = what.number is None or quantity(what.number, longest).startswith("[")
+        is_short = amount.number is None or quantity(amount.number, longest).startswith("[")
         if is_short and len(slots) <= longest:
             return self._nested(symbol)
         shape = extent(symbol)
@@ -179,11 +179,11 @@ class Figures(Marks):
             return self.mark("number", symbol.slot)
         return f"[{', '.join([self._nested(part) for part in symbol])}]"
 
-    def if_known(self, what: Quantity, yes: str, no: str) -> str:
+    def if_known(self, quantity: Quantity, yes: str, no: str) -> str:
         """Return one of two texts by whether there is a value."""
-        if _is_number(what.symbol):
-            return self.mark("known", what.symbol.slot, yes, no)
-        return no if what.number is None else yes
+        if _is_number(quantity.symbol):
+            return self.mark("known", quantity.symbol.slot, yes, no)
+        return no if quantity.number is None else yes
 
     def value_text(self, box: Box) -> str:
         """Return the value of a box, with its standard error where it has one."""
@@ -220,21 +220,21 @@ class Figures(Marks):
         """Return a text that is true of the inputs as they were given."""
         return self.mark("start", text, "") if self.is_live else text
 
-    def if_read(self, what: Box | Arrow, yes: str, no: str) -> str:
+    def if_read(self, part: Box | Arrow, yes: str, no: str) -> str:
         """Return one of two texts by whether the result reads a part of the picture."""
         if not self.is_live:
-            return yes if what.live else no
-        if self.is_surely_read(what) or yes == no:
+            return yes if part.live else no
+        if self.is_surely_read(part) or yes == no:
             return yes
-        return self.mark("read", what.key, yes, no)
+        return self.mark("read", part.key, yes, no)
 
-    def may_be_read(self, what: Box | Arrow) -> bool:
+    def may_be_read(self, part: Box | Arrow) -> bool:
         """Return whether the result reads a part of the picture, now or for other inputs."""
-        return what.live or not self.is_surely_read(what)
+        return part.live or not self.is_surely_read(part)
 
-    def is_surely_read(self, what: Box | Arrow) -> bool:
+    def is_surely_read(self, part: Box | Arrow) -> bool:
         """Return whether the result reads a part of the picture whenever it reads it now."""
-        return not self.is_live or what.key in self._surely
+        return not self.is_live or part.key in self._surely
 
     def chooses(self, box: Box) -> Any:
         """Return the slot of the condition by which a box reads one of two branches, or None."""

@@ -36,12 +36,12 @@ SHORT = 22
 
 
 def forward(figures: Figures) -> Iterator[Frame]:
-    """Yield a frame with all that is given, and one for each node that is computed."""
+    """Yield a frame with all inputs, and one for each node that is computed."""
     sketch = figures.sketch
     arrows = arrows_to(sketch)
-    given = [box for box in sketch.boxes if box.role != "constant" and not box.step.inputs]
-    if given:
-        yield _inputs(figures, given)
+    inputs = [box for box in sketch.boxes if box.role != "constant" and not box.step.inputs]
+    if inputs:
+        yield _inputs(figures, inputs)
     for box in sketch.boxes:
         if box.key in arrows:
             if sketch.boxes[-1].step.value is None:
@@ -59,7 +59,7 @@ def arrows_to(sketch: Sketch) -> dict[str, list[Arrow]]:
 
 
 def _inputs(figures: Figures, boxes: Sequence[Box]) -> Frame:
-    """Return the frame of what is given."""
+    """Return the frame of the inputs."""
     names = [called(figures.sketch, box) for box in boxes]
     title = say("inputs" if len(boxes) > 1 else "input")
     keys = tuple(box.key for box in boxes)
@@ -121,16 +121,16 @@ def _computed(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
 
 def _with(figures: Figures, arrows: Sequence[Arrow], value: str) -> str:
     """Return in words what a value is computed from."""
-    given: dict[str, None] = {}
+    values: dict[str, None] = {}
     for arrow in arrows:
         tail = figures.value(arrow.tail)
         is_known = tail.number is not None or hasattr(tail.symbol, "slot")
         if arrow.tail.role != "constant" and is_known:
             name = figures.factor(called(figures.sketch, arrow.tail))
-            given[say("equals", name=name, value=figures.shown(tail))] = None
-    if not given:
+            values[say("equals", name=name, value=figures.shown(tail))] = None
+    if not values:
         return say("value is", value=value)
-    return say("with", given=in_words([*given]), value=value)
+    return say("with", given=in_words([*values]), value=value)
 
 
 def _idle(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
@@ -138,13 +138,13 @@ def _idle(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     if box.live and box.step.value is None:
         frame = _frame(figures, box, arrows, say("partly idle"))
         return frame._replace(values={box.key: say("partly")})
-    what = figures.value(box)
-    value = figures.shown(what)
-    words = figures.if_known(what, say("idle", value=value), say("idle without value"))
+    quantity = figures.value(box)
+    value = figures.shown(quantity)
+    words = figures.if_known(quantity, say("idle", value=value), say("idle without value"))
     full, bare = [_frame(figures, box, arrows, words, "", text) for text in (value, "")]
     return full._replace(
-        equation=figures.if_known(what, full.equation, bare.equation),
-        values={box.key: figures.if_known(what, value, say("not taken"))},
+        equation=figures.if_known(quantity, full.equation, bare.equation),
+        values={box.key: figures.if_known(quantity, value, say("not taken"))},
     )
 
 

@@ -17,6 +17,7 @@ from gradcli.pictures.graph.words import (
     LONGEST,
     argument,
     behind,
+    description,
     extent,
     factors,
     fit,
@@ -24,7 +25,6 @@ from gradcli.pictures.graph.words import (
     leaves,
     local_formula,
     quantity,
-    what,
 )
 from gradcli.pictures.wording import say
 from gradcli.records import NamedTuple
@@ -137,8 +137,8 @@ def title(sketch: Sketch, box: Box) -> str:
         return f"{formula(sketch, node, text)}"
 
     step = box.step
-    said = what(sketch.graph, step, box.role, show)
-    plain = what(sketch.graph, step, box.role)
+    said = description(sketch.graph, step, box.role, show)
+    plain = description(sketch.graph, step, box.role)
     return said if len(plain) <= LONGEST else fit(plain)
 
 

@@ -114,7 +114,7 @@ class Descent:
         point, memory = self._next_point(rate)
         value, gradient = self._function(point)
         if value - value != 0:
-            raise MathematicsError(f"the objective became {_what(value)}")
+            raise MathematicsError(f"the objective became {_fault(value)}")
         self._known_norm = None
         self.point, self.value, self._gradient, self._memory = point, value, gradient, memory
         self.rate = rate
@@ -221,7 +221,7 @@ class Descent:
         numbers = [x for x in point if isinstance(x, float)] if self._has_arrays else point
         if not all(map(math.isfinite, numbers)):
             lost = next(x for x in numbers if not math.isfinite(x))
-            raise MathematicsError(f"a parameter became {_what(lost)}")
+            raise MathematicsError(f"a parameter became {_fault(lost)}")
         if self._bounds is not None:
             point = self._projected(point, self._bounds)
         return point, [*map(_SECOND, updated)]
@@ -257,5 +257,5 @@ def _free(p: Any, g: Any, low: Any, high: Any, of: Functions) -> Any:
     return of.where(((p <= low) & (g > 0)) | ((p >= high) & (g < 0)), 0.0, g)
 
 
-def _what(value: float) -> str:
+def _fault(value: float) -> str:
     return "infinite" if math.isinf(value) else "undefined"

@@ -188,19 +188,19 @@ class ArrayUpdate:
             updated = self._passes(p, g, memory, now, of)
             self._spent += time.perf_counter() - start
             return updated
-        given = [_whole(x, p.shape) for x in (p, g, *memory)]
+        arguments = [_whole(x, p.shape) for x in (p, g, *memory)]
         found = [np.empty(p.shape) for _ in (p, *memory)]
-        if self._fused(p.size, *now, *given, *found):
+        if self._fused(p.size, *now, *arguments, *found):
             return self._passes(p, g, memory, now, of)
         return found[0], tuple(found[1:])
 
-    def _passes(self, *given: Any) -> Next:
+    def _passes(self, *arguments: Any) -> Next:
         import numpy as np
 
-        updated = self._rule.update(*given)
+        updated = self._rule.update(*arguments)
         if not np.isfinite(updated[0]).all():
-            what = "undefined" if np.isnan(updated[0]).any() else "infinite"
-            raise MathematicsError(f"a parameter became {what}")
+            fault = "undefined" if np.isnan(updated[0]).any() else "infinite"
+            raise MathematicsError(f"a parameter became {fault}")
         return updated
 
     def _compiled(self, coefficients: int) -> Callable[..., bool] | None:
