@@ -105,7 +105,7 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
         else:
             steps = shown.structure(only_named=options.only_named)
         if options.parts:
-            from gradcli.pictures.graph.parts import with_parts
+            from gradcli.pictures.graph.sketch import with_parts
 
             steps = with_parts(shown.graph, steps)
         with output:

@@ -65,7 +65,7 @@ def checked(
 ) -> dict[str, Any]:
     """Return the value of every setting of the choice `name`, those not given by their defaults.
 
-    `what` is the kind of choice in one word, such as method, and `table` has the settings of all
+    `kind` is that of the choice in one word, such as method, and `table` has the settings of all
     choices of that kind. Values may stand in the order of the settings, without their names, only
     where the kind is `ordered`. Raises UsageError for a choice or setting that does not exist, a
     setting that is missing or given twice, and a value that is not allowed.

@@ -13,9 +13,18 @@ import numpy as np
 import pytest
 
 from gradcli.cli import plots
-from gradcli.pictures.plots.axis import Axis, axes
 from gradcli.pictures.plots.characters import Style, lines
-from gradcli.pictures.plots.chart import CLASSES, Chart, Field, Line, Panel, Points, Trail
+from gradcli.pictures.plots.chart import (
+    CLASSES,
+    Axis,
+    Chart,
+    Field,
+    Line,
+    Panel,
+    Points,
+    Trail,
+    axes,
+)
 from gradcli.pictures.plots.figure import figure
 from gradcli.pictures.plots.looks import Looks, dressed
 from gradcli.pictures.plots.picture import _settings, drawn

@@ -165,7 +165,7 @@ def _until(sketch: Sketch, count: int) -> Sketch:
     from itertools import groupby
 
     from gradcli.pictures.graph.words import about_step
-    from gradcli.pictures.lesson.flow import flows
+    from gradcli.pictures.lesson.figures import flows
 
     found = flows(sketch)
     steps = [list(group) for _, group in groupby(found, lambda flow: flow.head.key)]

@@ -10,7 +10,7 @@ from gradcli.calculus.spelling import spelled
 from gradcli.graph.printing import write
 from gradcli.graph.shapes import sized
 from gradcli.pictures.graph.words import fit, is_numeral
-from gradcli.pictures.lesson.flow import flows, slope_name
+from gradcli.pictures.lesson.figures import flows, slope_name
 from gradcli.pictures.lesson.notation import (
     EQUATION,
     Frame,
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.pictures.graph.sketch import Sketch
-    from gradcli.pictures.lesson.figures import Figures, Quantity
-    from gradcli.pictures.lesson.flow import Flow
+    from gradcli.pictures.lesson.figures import Figures, Flow, Quantity
 
 COLLECTED = 120
 """Characters of a gradient that is a sum of formulas."""

@@ -12,15 +12,23 @@ import numpy as np
 
 from gradcli.errors import columns
 from gradcli.pictures.graph.words import fit
-from gradcli.pictures.plots.axis import Axis, axes
-from gradcli.pictures.plots.chart import Arrows, Band, Field, Line, Points, Trail, positive
+from gradcli.pictures.plots.chart import (
+    Arrows,
+    Axis,
+    Band,
+    Field,
+    Line,
+    Points,
+    Trail,
+    axes,
+    positive,
+)
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gradcli.pictures.plots.axis import Axis
-    from gradcli.pictures.plots.chart import Chart, Panel, Vector
+    from gradcli.pictures.plots.chart import Axis, Chart, Panel, Vector
 
 BRAILLE = 0x2800
 DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])

@@ -13,15 +13,23 @@ import numpy as np
 
 from gradcli.graph.literals import number_text
 from gradcli.pictures.graph.words import fit
-from gradcli.pictures.plots.axis import axes, decades
-from gradcli.pictures.plots.chart import Arrows, Band, Field, Line, Points, Trail, positive
+from gradcli.pictures.plots.chart import (
+    Arrows,
+    Band,
+    Field,
+    Line,
+    Points,
+    Trail,
+    axes,
+    decades,
+    positive,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from gradcli.pictures.plots.axis import Axis
-    from gradcli.pictures.plots.chart import Chart, Panel, Vector
+    from gradcli.pictures.plots.chart import Axis, Chart, Panel, Vector
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Those of Okabe and Ito that are seen on white."""
