@@ -55,13 +55,8 @@ def learn(
         if options.metric is not None:
             metric = _measure(problem, options, options.metric, "--metric")
     training = Training(
-        problem.formula,
-        problem.formula.origin,
-        problem.start.values,
-        problem.start.fixed,
-        problem.rows,
+        problem.request._replace(data=problem.rows),
         Batches(options.batch, epochs),
-        problem.settings,
         validation=validation,
         metric=metric,
     )

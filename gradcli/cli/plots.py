@@ -304,7 +304,7 @@ def _chart(
     is_held = isinstance(request.data, dict)
     objective, numbers = None, 1
     if has_way(found) and is_held:
-        objective = task(*request).objective
+        objective = task(request).objective
         numbers = max([array.size for array in request.data.values()], default=1)
     sigma = None
     if settings.sigma is not None and problem.rows is not None:

@@ -170,27 +170,40 @@ class Table(Thinned):
             output.line(f"{hidden} more parameter{do} not fit this width")
 
 
-class LiveLine(Observer):
-    """On a terminal, a line on stderr that says how far a long run is, and goes when it ends."""
+class Periodic(Observer):
+    """Looks at a long run a few times a second, of whatever run the steps are."""
 
     sees_all_runs = True
 
-    def __init__(self, about: Callable[[], str]) -> None:
-        self._next = math.inf if not is_terminal(sys.stderr) else 0.0
-        self._shown = False
-        self._about = about
-        """Returns what is to be said besides of who computes."""
+    def __init__(self, *, is_wanted: bool) -> None:
+        self._next = 0.0 if is_wanted else math.inf
 
     def start(self) -> None:
         """Begin to count the seconds."""
         self._next += time.monotonic() + QUIET_SECONDS
 
     def step(self, record: Iterate) -> None:
-        """Write the line anew, a few times a second."""
+        """Look at the step if it is time to."""
         now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + 0.2
+        if now >= self._next:
+            self._next = now + 0.2
+            self.look(record)
+
+    def look(self, record: Iterate) -> None:
+        """Look at a step."""
+
+
+class LiveLine(Periodic):
+    """On a terminal, a line on stderr that says how far a long run is, and goes when it ends."""
+
+    def __init__(self, about: Callable[[], str]) -> None:
+        super().__init__(is_wanted=is_terminal(sys.stderr))
+        self._shown = False
+        self._about = about
+        """Returns what is to be said besides of who computes."""
+
+    def look(self, record: Iterate) -> None:
+        """Write the line anew."""
         text = (
             f"step {record.step}, value {record.value:.6g}, "
             f"|gradient| {record.gradient_norm:.2g}{self._about()} (Ctrl-C stops)"
@@ -210,25 +223,16 @@ class LiveLine(Observer):
             sys.stderr.flush()
 
 
-class Reader(Observer):
+class Reader(Periodic):
     """Ends a run for whose result nobody waits: the reader of the pipe went away."""
 
-    sees_all_runs = True
-
     def __init__(self, output: Output) -> None:
-        self._next = 0.0 if output.path is None else math.inf
+        super().__init__(is_wanted=output.path is None)
 
-    def start(self) -> None:
-        """Begin to count the seconds."""
-        self._next += time.monotonic() + QUIET_SECONDS
-
-    def step(self, record: Iterate) -> None:  # noqa: ARG002 - as every observer
-        """Look after the reader a few times a second. Raises BrokenPipeError."""
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + 0.2
-            if _is_left(sys.stdout):
-                raise BrokenPipeError
+    def look(self, record: Iterate) -> None:  # noqa: ARG002 - whatever the step
+        """Look after the reader. Raises BrokenPipeError."""
+        if _is_left(sys.stdout):
+            raise BrokenPipeError
 
 
 def _is_left(stream: Any) -> bool:

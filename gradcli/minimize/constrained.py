@@ -14,6 +14,8 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gradcli.errors import FormulaError, MathematicsError, UsageError, printable
 from gradcli.graph.node import Node
 from gradcli.graph.operations import AND_ALSO, COMPARISONS, TABLE
@@ -180,14 +182,15 @@ def lagrangian(request: Request) -> tuple[Task, list[_Part]]:
 
     All its multipliers are 0.
     """
-    formula, origin, start, fixed, data, settings = request
-    shapes = {name: shape_of(value, name) for name, value in {**fixed, **start}.items()}
-    parts = _parts(formula.graph, settings.subject_to, shapes)
+    formula, origin, fixed = request.formula, request.origin, request.fixed
+    values = {**fixed, **request.start}
+    shapes = {name: shape_of(value, name) for name, value in values.items()}
+    parts = _parts(formula.graph, request.settings.subject_to, shapes)
     whole = _lagrangian(formula, parts)
     free = formula.graph.variables([whole.id])
     neutral = {name: 0.0 for name in free if " " in name}  # nobody types such a name
     mapped = None if origin is not None and origin.is_model else origin
-    return task(whole, mapped, start, {**fixed, **neutral}, data, settings), parts
+    return task(request._replace(formula=whole, origin=mapped, fixed={**fixed, **neutral})), parts
 
 
 # ---------------------------------------------------------------- the search
@@ -252,8 +255,6 @@ class _Search:
 
     def _constraints(self, point: Vector) -> tuple[_State, Matrix]:
         """Return the constraints at a point, and their gradients by rows."""
-        import numpy as np
-
         count, blocks = len(self._parts), self._layout.blocks(point)
         try:
             found = self._run_constraints(*blocks, *self._objective.constants.values())
@@ -274,8 +275,6 @@ class _Search:
 
     def _over(self, state: _State) -> Vector:
         """Return by how much each constraint is missed."""
-        import numpy as np
-
         return np.where(self._is_equality, np.abs(state.c), np.maximum(state.c, 0.0))
 
     def _missed(self, state: _State) -> float:
@@ -291,8 +290,6 @@ class _Search:
 
     def _left(self, point: Vector, slope: Vector) -> float:
         """Return the norm of a gradient without what a bound stops."""
-        import numpy as np
-
         return float(np.linalg.norm(slope[~self._blocked(point, slope)]))
 
     def _use(self, weight: float, multipliers: Iterable[float], penalty: float) -> VectorObjective:
@@ -336,8 +333,6 @@ class _Search:
 
     def found(self) -> Minimum:
         """Return the optimum, or where the search ended."""
-        import numpy as np
-
         start = self._layout.vector(self._task.start)
         multipliers = np.zeros(len(self._parts))
         state, _ = self._constraints(start)
@@ -393,8 +388,6 @@ class _Search:
         Unknown are the parameters that are not at a bound, and the multipliers of the constraints
         that are active.
         """
-        import numpy as np
-
         if self._layout.count > 4 * NEWTON_PARAMETERS:
             return self._accepted(state, multipliers)
         near = state.c / state.scale > -(ACTIVE**0.5)
@@ -452,8 +445,6 @@ class _Search:
 
     def _accepted(self, state: _State, multipliers: Vector) -> tuple[_State, Vector] | None:
         """Return a point if it fulfils the conditions of an optimum, and its multipliers."""
-        import numpy as np
-
         _, of_objective = self._plain(state.point)
         left = self._left(state.point, self._lagrangian(multipliers)(state.point)[1])
         size = 1 + float(np.linalg.norm(of_objective))
@@ -470,8 +461,6 @@ class _Search:
 
     def _why(self, state: _State, multipliers: Vector) -> Reason:
         """Return why the rounds ended without an optimum: mostly, there is no feasible point."""
-        import numpy as np
-
         if self._missed(state) <= 1e-7:
             _, slope = self._lagrangian(multipliers)(state.point)
             return stopping.stuck("the multipliers do not settle", float(np.linalg.norm(slope)))

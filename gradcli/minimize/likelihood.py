@@ -13,7 +13,7 @@ import numpy as np
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.operations import ADD, NEGATE, SUBTRACT
 from gradcli.minimize.methods import LM_PARAMETERS
-from gradcli.minimize.objective import HeldFunction, VectorObjective
+from gradcli.minimize.objective import PartialFunction, VectorObjective
 from gradcli.minimize.settings import HESSIAN, JACOBIAN
 from gradcli.options import example, spelled
 from gradcli.rows.reductions import MEANS
@@ -22,7 +22,7 @@ from gradcli.solvers.distributions import central_quantile
 from gradcli.solvers.levenberg import LevenbergMarquardt
 from gradcli.solvers.newton import Newton
 from gradcli.solvers.solver import each, run
-from gradcli.solvers.statistics import UNSEEN, Held, at_limits, ends, estimates, likelihood
+from gradcli.solvers.statistics import UNSEEN, ProfilePoint, at_limits, ends, estimates, likelihood
 from gradcli.solvers.stopping import Ending
 from gradcli.solvers.vectors import Box
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gradcli.solvers.statistics import Interval, Statistics
 
 STEPS = 500
-"""How many steps a run with one number held may take."""
+"""How many steps a run with one number fixed may take."""
 
 
 def check(problem: Task, settings: Settings) -> None:
@@ -166,13 +166,13 @@ def with_profile(
 
 
 class _Profile:
-    """The lowest function, or sum of the squares of residuals, with one number held.
+    """The lowest function, or sum of the squares of residuals, with one number fixed.
 
     Both are in units of `scale`.
     """
 
     minimum = 0.0
-    """The lowest with none held."""
+    """The lowest with none fixed."""
 
     def __init__(
         self, function: Function, residuals: Residuals | None, box: Box, scale: float
@@ -182,8 +182,8 @@ class _Profile:
         self._box = box
         self._scale = scale
 
-    def __call__(self, index: int, start: Vector) -> Held:
-        """Return it with number `index` held where `start` has it, looked for from there.
+    def __call__(self, index: int, start: Vector) -> ProfilePoint:
+        """Return it with number `index` fixed where `start` has it, looked for from there.
 
         Raises MathematicsError where no run comes to an end.
         """
@@ -193,22 +193,22 @@ class _Profile:
             message = "the run was interrupted"
             raise MathematicsError(message) from None
 
-    def _lowest(self, index: int, point: Vector) -> Held:
+    def _lowest(self, index: int, point: Vector) -> ProfilePoint:
         if len(point) > 1:
             lower, upper = (np.delete(limits, index) for limits in self._box)
             fixed = index, point[index]
             others, box = np.delete(point, index), Box(lower, upper)
             solver: Solver
             if self._residuals is None:
-                solver = Newton(HeldFunction(self._function, *fixed), others, box=box)
+                solver = Newton(PartialFunction(self._function, *fixed), others, box=box)
             else:
-                solver = LevenbergMarquardt(_OtherResiduals(self._residuals, *fixed), others, box)
+                solver = LevenbergMarquardt(_PartialResiduals(self._residuals, *fixed), others, box)
             outcome = run(solver, steps=STEPS)
             if outcome.reason.ending is not Ending.CONVERGED:
                 raise MathematicsError(outcome.reason.sentence)
             point = np.insert(outcome.record.point, index, point[index])
         value, slope = self.value_and_slope(index, point)
-        return Held((value - self.minimum) / self._scale, slope / self._scale, point)
+        return ProfilePoint((value - self.minimum) / self._scale, slope / self._scale, point)
 
     def value_and_slope(self, index: int, point: Vector) -> tuple[float, float]:
         """Return what is profiled and its derivative with respect to a number."""
@@ -225,7 +225,7 @@ def square_and_slope(blocks: Iterable[tuple[Vector, Matrix]], index: int) -> tup
     return sum(value for value, _ in parts), sum(slope for _, slope in parts)
 
 
-class _OtherResiduals:
+class _PartialResiduals:
     """Residuals as a function of all numbers but one."""
 
     def __init__(self, residuals: Residuals, index: int, value: float) -> None:
@@ -254,7 +254,7 @@ class _OtherResiduals:
         return each(self._residuals, form, work_without, whole, self._index, work, *more)
 
     def _whole(self, point: Vector, *directions: Vector) -> tuple[Any, ...]:
-        """Return the point of all numbers, and directions in which the one held does not change."""
+        """Return the point of all numbers, and directions in which the fixed one is 0."""
         zeros = [np.insert(direction, self._index, 0) for direction in directions]
         return np.insert(point, self._index, self._value), *zeros
 

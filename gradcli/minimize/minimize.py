@@ -83,7 +83,7 @@ def _minimum(
     influences: bool,
 ) -> Minimum:
     """Return the minimum of what is not constrained."""
-    problem, settings = task(*request), request.settings
+    problem, settings = task(request), request.settings
     if predicts and (problem.fit is None or problem.fit.is_plain):
         message = f"{spelled('predictions')} needs a model y ~ … or a sum of squares over data"
         raise UsageError(message, hint=f"for example 'y ~ a*x + b', with {spelled('data')}")
@@ -211,7 +211,7 @@ class Recipe(NamedTuple):
             settings = self.settings.replaced(location=location)
             node = -formula if settings.maximize else formula
             request = Request(node, origin, self.start, self.fixed, rows, settings)
-            problem = lagrangian(request)[0] if settings.subject_to else task(*request)
+            problem = lagrangian(request)[0] if settings.subject_to else task(request)
             found = [problem.objective]
             if problem.fit is not None:
                 found += [problem.fit, problem.fit.residuals]

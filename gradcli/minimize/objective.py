@@ -353,7 +353,7 @@ class VectorObjective:
         return self._objective.hessian(self._layout.blocks(point))
 
 
-class HeldFunction:
+class PartialFunction:
     """A function of a vector as one of all its numbers but that at `index`, which has a value."""
 
     def __init__(self, function: Function, index: int, value: float) -> None:
@@ -395,7 +395,7 @@ def rounded(
     names = [*objective.parameters, WIDTH]
     made = Objective(graph, smooth.id, names, None, objective.constants, engine=objective.engine)
     whole = VectorObjective(made)
-    return lambda width: HeldFunction(whole, len(start), width)
+    return lambda width: PartialFunction(whole, len(start), width)
 
 
 def _size(numbers: Sequence[float]) -> float:

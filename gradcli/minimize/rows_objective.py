@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gradcli.calculus.forward import hessian
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of, rows_at_once
@@ -255,8 +257,6 @@ class RowsObjective(Objective):
         With the reductions s(p) of the outer formula F(p, s) they are ZᵀF''Z + Σ dF/ds_k s_k'',
         where Z is the identity above s'. Raises MathematicsError where one is not finite.
         """
-        import numpy as np
-
         if not self.is_in_blocks:
             return self.whole().hessian(point)
         size = self.layout.count
@@ -290,8 +290,6 @@ class RowsObjective(Objective):
 
     def _compiled_curved(self) -> Callable[..., list[Any]]:
         """Return the function from all values to reductions, their gradients and Hessians."""
-        import numpy as np
-
         layout, graph, parts = self.layout, self.graph, self._parts.parts
         nodes = list(self.nodes.values())
         first = [node for part in parts for node in gradient(graph, part, nodes).values()]
@@ -331,8 +329,6 @@ class RowsObjective(Objective):
 
         It takes those numbers of both that stand in it, which the mask tells.
         """
-        import numpy as np
-
         outer, result = self._parts.outer, self._parts.result
         reductions = self._parts.names
         known = outer.variables([result])

@@ -42,10 +42,13 @@ class Request(NamedTuple):
 
     formula: Node
     origin: Origin | None
+    """Where the formula was typed."""
     start: Mapping[str, Any]
+    """The parameters, with their values at the start."""
     fixed: Mapping[str, Any]
+    """The names that keep their values."""
     data: Any
-    """The columns, or rows that are read in blocks."""
+    """The columns that the formula may use, or rows that are read in blocks where that can be."""
     settings: Settings
 
 
@@ -166,28 +169,20 @@ class Task(NamedTuple):
         return box
 
 
-def task(
-    formula: Node,
-    origin: Origin | None,
-    start: Mapping[str, Any],
-    fixed: Mapping[str, Any],
-    data: Mapping[str, Any] | Rows,
-    settings: Settings,
-) -> Task:
-    """Return the task of minimising a formula, which has the shapes of what is given already.
+def task(request: Request) -> Task:
+    """Return the task of minimising a formula, which has the shapes of its values already.
 
-    Where it has the length ROWS it may be worked out for some rows of the `data` at a time.
-    `start` are the parameters, `fixed` the names that keep their values and `data` the columns that
-    the formula may use, or rows to be read in blocks where that can be; `origin` is where it was
-    typed. Raises NameValueError and UsageError for what does not fit together.
+    Where it has the length ROWS it may be worked out for some rows of the data at a time. Raises
+    NameValueError and UsageError for what does not fit together.
     """
+    formula, origin, start, fixed, data, settings = request
     engines.check(settings.engine)
     files = None if isinstance(data, Mapping) else data
     columns: Mapping[str, Any] = data if isinstance(data, Mapping) else data.entries
     values = _values(formula, origin, start, fixed, columns, settings.columns)
     weighting = weighting_of(settings, columns)
     if files is not None and not (formula.graph.columns and weighting.is_of_rows):
-        found = task(formula, origin, start, fixed, files.hold().held, settings)
+        found = task(request._replace(data=files.hold().held))
         why = "the formula is no sum or mean over rows, so all rows are held in memory"
         return found._replace(warnings=[why])
     point, constants = _split(values, start)

@@ -113,7 +113,7 @@ def _task(request: Request) -> Task:
     """Return the task of a request, for a maximum that of the negative, over columns in memory."""
     shaped = _shaped(request, request.data)
     node = -shaped if request.settings.maximize else shaped
-    return task(*request._replace(formula=node, origin=shaped.origin))
+    return task(request._replace(formula=node, origin=shaped.origin))
 
 
 def _row(step: Iterate) -> list[Any]:

@@ -11,7 +11,7 @@ from gradcli import parse
 from gradcli.minimize.magnitudes import Magnitudes
 from gradcli.minimize.refit import Attempts
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import Task, task
+from gradcli.minimize.task import Request, Task, task
 from gradcli.solvers.triangle import linearised
 
 X = np.linspace(200.0, 260.0, 31)
@@ -23,7 +23,7 @@ def problem(model: str, **start: float) -> Task:
     data = {"x": X, "y": 3 + np.sin(X / 9)}
     shapes = dict.fromkeys(data, (len(X),)) | dict.fromkeys(start, ())
     shaped = parse(model).with_shapes(shapes)
-    return task(shaped, shaped.origin, start, {}, data, Settings())
+    return task(Request(shaped, shaped.origin, start, {}, data, Settings()))
 
 
 def sizes(model: str, **start: float) -> dict[str, float]:

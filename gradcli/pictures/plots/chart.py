@@ -138,16 +138,12 @@ def is_wide(values: Vector) -> bool:
 
     None may be negative. Zeros do not count, and have no place on such a scale; see `positive`.
     """
-    import numpy as np
-
     found = values[np.isfinite(values) & (values != 0)]
     return bool(found.size and found.min() > 0 and found.max() > 10.0**DECADES * found.min())
 
 
 def positive(values: Vector) -> Vector:
     """Return the numbers with nan for those that a logarithmic scale cannot show."""
-    import numpy as np
-
     shown: Vector = np.where(values > 0, values, np.nan)
     return shown
 

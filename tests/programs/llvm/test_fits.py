@@ -14,7 +14,7 @@ from gradcli.graph.shapes import Rows
 from gradcli.minimize.minimize import minimize
 from gradcli.minimize.residuals import BLOCK_ROWS
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import Task, task
+from gradcli.minimize.task import Request, Task, task
 from gradcli.minimize.training import Batches, Training
 from gradcli.programs.llvm import rows
 from gradcli.solvers.observer import Observer
@@ -44,7 +44,9 @@ def fit_of(text: str, engine: str, start: dict[str, Any] | None = None, **settin
     start = start or START
     shapes = {name: np.shape(value) for name, value in start.items()}
     formula = parse(text, shapes | dict.fromkeys(DATA, (Rows(ROWS),)))
-    return task(formula, formula.origin, start, {}, DATA, Settings(engine=engine, **settings))
+    return task(
+        Request(formula, formula.origin, start, {}, DATA, Settings(engine=engine, **settings))
+    )
 
 
 def stacked(found: Task, point: Any) -> tuple[Any, Any]:
@@ -140,7 +142,7 @@ def trained(engine: str) -> Training:
     data = HeldRows({"x": X, "y": Y})
     how = Settings(lr=0.01, engine=engine)
     start = {"a": 0.0, "b": 0.0}
-    return Training(formula, formula.origin, start, {}, data, Batches(2048, 3), how)
+    return Training(Request(formula, formula.origin, start, {}, data, how), Batches(2048, 3))
 
 
 @pytest.mark.parametrize("engine", ["auto", "native"])
