@@ -253,13 +253,13 @@ def formula(source: str, shapes: Mapping[str, Any], where: str = "") -> Formula:
     return said(parse(source, shapes), where)
 
 
-def said(found: Formula, where: str = "") -> Formula:
+def said(formula: Formula, where: str = "") -> Formula:
     """Return the formula, after its notes are said on stderr."""
     from gradcli.cli.output import note
 
-    for sentence in found.origin.notes if found.origin else ():
+    for sentence in formula.origin.notes if formula.origin else ():
         note(where + sentence)
-    return found
+    return formula
 
 
 def explained(

@@ -247,7 +247,7 @@ def _numbers(
     if found is not None:
         from gradcli.cli import uncertain
 
-        shares = {name: share._asdict() for name, share in found.found.budget.items()}
+        shares = {name: share._asdict() for name, share in found.uncertainty.budget.items()}
         document |= {**found.document(), "budget": shares}
     shown = isinstance(here, Point) and _forms(here, problem, names, document, output, options)
     if output.json:

@@ -69,13 +69,13 @@ def learn(
         rows = None if quiet else steps.Stream(columns, output)
         screen = Screen(rows, problem.rows.count, epochs, options.every or 1)
         observers = [screen, log, *others]
-        found = training.run([each for each in observers if each is not None])
+        minimum = training.run([each for each in observers if each is not None])
     if output.json:
-        output.document(found.document())
+        output.document(minimum.document())
     elif output.pretty:
-        for line in ("", f"{found.method}: {found.why}", found.reason):
+        for line in ("", f"{minimum.method}: {minimum.why}", minimum.reason):
             output.line(line)
-    return found
+    return minimum
 
 
 # ---------------------------------------------------------------- what is measured

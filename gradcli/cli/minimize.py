@@ -65,25 +65,25 @@ def run(words: Sequence[str], options: Minimize) -> ExitCode:
         if options.learns:
             from gradcli.cli.learning import learn
 
-            found = learn(problem, output, options, [*recorders, stop], resumed)
+            minimum = learn(problem, output, options, [*recorders, stop], resumed)
         else:
             if problem.also:
                 comparison = report.Comparison(problem, stop)
-            found = _run(problem, output, options, [stop, *recorders], resumed, derived)
+            minimum = _run(problem, output, options, [stop, *recorders], resumed, derived)
             if comparison is not None:
-                comparison.run(found)
+                comparison.run(minimum)
                 comparison.show(output)
         stop.end()
-        _conclude(found, problem, output, options, plot, comparison)
+        _conclude(minimum, problem, output, options, plot, comparison)
         if lesson is not None:
-            lesson.write(found, problem)
-    fits = [found] if comparison is None else comparison.fits
+            lesson.write(minimum, problem)
+    fits = [minimum] if comparison is None else comparison.fits
     code = max(_CODES[fit.ending] for fit in fits)
     return ExitCode(stop.code or code)
 
 
 def _conclude(
-    found: Minimum,
+    minimum: Minimum,
     problem: MinimizeProblem,
     output: Output,
     options: Minimize,
@@ -93,31 +93,31 @@ def _conclude(
     """Write all that is to be written of a run that is over, however it ended."""
     others = [] if comparison is None else comparison.fits[1:]
     if plot is not None and plot.is_text:
-        plot.show(found, problem, others)
+        plot.show(minimum, problem, others)
     output.finish()
     if comparison is None:
-        report.say(found, output)
+        report.say(minimum, output)
     else:
         comparison.say(output)
     _say_rows(problem)
-    if options.has("confidence") and found.statistics is None:
+    if options.has("confidence") and minimum.statistics is None:
         note("--confidence is that of a fit with data, and this is none: there are no intervals")
     if options.learns and options.save is None and not output.json:
         note("the parameters are lost without --save FILE or --json")
     if options.save is not None:
         from gradcli.data import parameters
 
-        about = report.about(found)
+        about = report.about(minimum)
         origins = {} if problem.source is None else problem.source.origins
         if origins:
             first = {name: dates.origin for name, dates in origins.items()}
             about[parameters.DATES] = {n: d.isoformat() for n, d in first.items() if d is not None}
-        parameters.save(options.save, found.parameters, about)
-    if options.predictions is not None and found.predictions is not None:
+        parameters.save(options.save, minimum.parameters, about)
+    if options.predictions is not None and minimum.predictions is not None:
         classes = {} if problem.source is None else problem.source.classes
-        report.write_predictions(options.predictions, found.predictions, classes)
+        report.write_predictions(options.predictions, minimum.predictions, classes)
     if plot is not None and not plot.is_text:
-        plot.show(found, problem, others)
+        plot.show(minimum, problem, others)
 
 
 def _run(
@@ -146,7 +146,7 @@ def _run(
         observers = [steps.Reader(output), steps.LiveLine(problem.about), table, *others, log]
         if stride is not None and table is None and not output.json:
             observers.append(steps.Rows(names, output, stride))
-        found = minimize(
+        minimum = minimize(
             **problem.request._asdict(),
             observers=[each for each in observers if each is not None],
             resumed=resumed,
@@ -154,18 +154,18 @@ def _run(
             influences=options.influence,
         )
     if table is not None:
-        table.show(names, output, found.latest)
+        table.show(names, output, minimum.latest)
     quantities: Sequence[report.Quantity] = ()
     if derived:
-        quantities = report.evaluated(derived, found, problem.start.fixed)
+        quantities = report.evaluated(derived, minimum, problem.start.fixed)
     if problem.also:
-        return found
+        return minimum
     if stride is None or output.pretty or output.json:
-        report.show(found, output, problem.settings.confidence, quantities)
+        report.show(minimum, output, problem.settings.confidence, quantities)
     else:  # the steps take the place of the table
         for each in quantities:
             note(f"{each.name} = {each.known or each.value}")
-    return found
+    return minimum
 
 
 # ---------------------------------------------------------------- checkpoints

@@ -272,16 +272,16 @@ class MinimumPlot(Thinned):
             raise UsageError(message, hint=f"leave out --points{hold}")
 
     def show(
-        self, found: Minimum, problem: MinimizeProblem, others: Sequence[Minimum] = ()
+        self, minimum: Minimum, problem: MinimizeProblem, others: Sequence[Minimum] = ()
     ) -> None:
         """Write the plot of what was found, or add it to the output; beside it are `others`."""
         from gradcli.plotting.data import takes_points
 
         iterates = self.iterates
-        if not found.epochs and not iterates:
+        if not minimum.epochs and not iterates:
             note("no epoch was completed, so there is no plot")
         else:
-            chart = _chart(found, iterates, problem, self._overlays, others)
+            chart = _chart(minimum, iterates, problem, self._overlays, others)
             headings = None if problem.source is None else problem.source.headings
             points = self._points
             if points is not None and not takes_points(chart):
@@ -291,7 +291,7 @@ class MinimumPlot(Thinned):
 
 
 def _chart(
-    found: Minimum,
+    minimum: Minimum,
     iterates: Sequence[Iterate],
     problem: MinimizeProblem,
     overlays: Sequence[Overlay],
@@ -303,14 +303,14 @@ def _chart(
     request, settings = problem.request, problem.settings
     is_held = isinstance(request.data, dict)
     objective, numbers = None, 1
-    if has_way(found) and is_held:
+    if has_way(minimum) and is_held:
         objective = task(request).objective
         numbers = max([array.size for array in request.data.values()], default=1)
     sigma = None
     if settings.sigma is not None and problem.rows is not None:
         sigma = (request.data if is_held else request.data.hold().held)[settings.sigma]
     bounds, confidence = problem.start.bounds, settings.confidence
-    return chart(found, iterates, objective, bounds, numbers, sigma, confidence, overlays, others)
+    return chart(minimum, iterates, objective, bounds, numbers, sigma, confidence, overlays, others)
 
 
 # ---------------------------------------------------------------- minimize -o
@@ -329,7 +329,7 @@ class Lesson(Thinned):
         if point is not None:
             self._epochs.append((epoch.epoch, point))
 
-    def write(self, found: Minimum, problem: MinimizeProblem) -> None:
+    def write(self, minimum: Minimum, problem: MinimizeProblem) -> None:
         """Write the page of what was found."""
         from gradcli.data import files
         from gradcli.graph.printing import latex_lines
@@ -337,13 +337,13 @@ class Lesson(Thinned):
         from gradcli.plotting.replay import learned, replay
 
         if self._epochs:
-            content = learned(problem.request, found, self._epochs)
+            content = learned(problem.request, minimum, self._epochs)
         elif self.iterates:
-            content = replay(problem.request, found, self.iterates)
+            content = replay(problem.request, minimum, self.iterates)
         else:
             note("no epoch was completed, so there is no lesson")
             return
-        said = f"{found.method} ({found.why}) {found.reason}"
+        said = f"{minimum.method} ({minimum.why}) {minimum.reason}"
         formula = problem.formula
         lines = latex_lines(formula.graph, formula.id, is_model=formula.is_model)
         files.write(self._path, descent(problem.start.source, lines, content, said))

@@ -47,23 +47,23 @@ COMPARED = (
 
 
 def show(
-    found: Minimum, output: Output, confidence: float, quantities: Sequence[Quantity] = ()
+    minimum: Minimum, output: Output, confidence: float, quantities: Sequence[Quantity] = ()
 ) -> None:
     """Add the result to the output: JSON, rows or tables, with the quantities of --report."""
     if output.json:
-        document = found.document()
+        document = minimum.document()
         if quantities:
             document["report"] = {each.name: _document(each, confidence) for each in quantities}
         output.document(document)
     else:
-        if found.statistics is None:
+        if minimum.statistics is None:
             more = [Estimate(each.name, each.value) for each in quantities]
         else:
             more = [_estimate(each, confidence) for each in quantities]
         if output.pretty:
-            found.show(output, more)
+            minimum.show(output, more)
         else:
-            _plain(found, output, more)
+            _plain(minimum, output, more)
     for each in quantities:
         if each.warning is not None:
             note(f"warning: {each.warning}")
@@ -92,7 +92,7 @@ def _estimate(quantity: Quantity, confidence: float) -> Estimate:
     return Estimate(quantity.name, known.value, error, t, p, *known.interval(confidence))
 
 
-def say(found: Minimum, output: Output, which: str = "") -> None:
+def say(minimum: Minimum, output: Output, which: str = "") -> None:
     """Say on stderr how a plain result came about; a terminal and JSON have it in the result.
 
     `which` says of which of several models it is.
@@ -100,69 +100,71 @@ def say(found: Minimum, output: Output, which: str = "") -> None:
     if output.json:
         return
     if not output.pretty or which:
-        note(f"{which}{found.method} ({found.why}) {found.reason}")
-        if found.ending not in {Ending.CONVERGED, Ending.COMPLETED}:
-            point = "best" if found.is_best else "last"
-            note(f"{which}{point}: {Best(found.minimum, found.parameters).shown}")
-        for sentence in found.on_the_way:
+        note(f"{which}{minimum.method} ({minimum.why}) {minimum.reason}")
+        if minimum.ending not in {Ending.CONVERGED, Ending.COMPLETED}:
+            point = "best" if minimum.is_best else "last"
+            note(f"{which}{point}: {Best(minimum.minimum, minimum.parameters).shown}")
+        for sentence in minimum.on_the_way:
             note(f"{which}{sentence}")
-        if found.minima:
-            times = found.minima[0].times
-            reached = f"the {found.extreme} was reached from {times} of {found.starts} starts"
-            note(f"{which}{found.ends}; {reached}")
-        for sentence in found.constraint_sentences():
+        if minimum.minima:
+            times = minimum.minima[0].times
+            reached = f"the {minimum.extreme} was reached from {times} of {minimum.starts} starts"
+            note(f"{which}{minimum.ends}; {reached}")
+        for sentence in minimum.constraint_sentences():
             note(sentence)
-    for warning in found.warnings:
+    for warning in minimum.warnings:
         note(f"warning: {which}{warning}")
 
 
-def _plain(found: Minimum, output: Output, more: Sequence[Estimate]) -> None:
+def _plain(minimum: Minimum, output: Output, more: Sequence[Estimate]) -> None:
     """Add one table, or for a fit two with an empty line between, every number in full."""
-    if found.statistics is not None:
-        show_table(ESTIMATES, found.estimates(more), output)
+    if minimum.statistics is not None:
+        show_table(ESTIMATES, minimum.estimates(more), output)
         if not output.csv:
             output.line("")
-            for name, text in found.measures(output):
+            for name, text in minimum.measures(output):
                 output.line(f"{name}\t{text}")
         return
     rows = [
-        (*ours([found.what], found.parameters), found.minimum),
-        *found.parameters.items(),
+        (*ours([minimum.what], minimum.parameters), minimum.minimum),
+        *minimum.parameters.items(),
         *[(each.parameter, each.value) for each in more],
     ]
     output.facts(PARAMETERS, rows)
 
 
-def about(found: Minimum) -> dict[str, Any]:
+def about(minimum: Minimum) -> dict[str, Any]:
     """Return what a file of parameters says beside them."""
-    known = {} if found.statistics is None else {"covariance": found.statistics.covariance}
+    known = {} if minimum.statistics is None else {"covariance": minimum.statistics.covariance}
     return {
-        "expression": found.expression,
-        found.what: found.minimum,
-        "method": found.method,
-        "converged": found.converged,
+        "expression": minimum.expression,
+        minimum.what: minimum.minimum,
+        "method": minimum.method,
+        "converged": minimum.converged,
         **known,
     }
 
 
-def write_predictions(path: str, found: Predictions, classes: Mapping[str, Sequence[str]]) -> None:
+def write_predictions(
+    path: str, predictions: Predictions, classes: Mapping[str, Sequence[str]]
+) -> None:
     """Write the table, whole or not at all; numbers read back exactly, and what is none is empty.
 
     `classes` are the texts that the numbers of a column stand for. Raises FileError.
     """
     from gradcli.data import files
 
-    names = found.names
+    names = predictions.names
     with files.writing(path) as file:
         file.write(csv_text([names]))
-        for block in found.blocks():
+        for block in predictions.blocks():
             for start in range(0, len(block[names[0]]), LINES):
                 some = slice(start, start + LINES)
                 columns = [_cells(block[name][some].tolist(), classes.get(name)) for name in names]
                 rows = zip(*columns, strict=True)
                 lines = csv_text(rows) if classes else "\n".join(map(",".join, rows)) + "\n"
                 file.write(lines)
-    for warning in found.warnings:
+    for warning in predictions.warnings:
         note(f"warning: {warning}")
 
 
@@ -190,7 +192,7 @@ def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> 
     Raises UsageError for names that are no parameters.
     """
     shapes = {name: shape_of(value, name) for name, value in parameters.items()}
-    found: dict[str, Formula] = {}
+    quantities: dict[str, Formula] = {}
     for name, text in texts.items():
         if name in parameters:
             message = f"--report gives the name {name}, which means something else"
@@ -207,16 +209,16 @@ def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> 
         if formula.shape:
             message = f"--report {name} is an array, and a quantity is a number"
             raise UsageError(message, hint="take one entry, or the sum")
-        found[name] = formula
-    return found
+        quantities[name] = formula
+    return quantities
 
 
 def evaluated(
-    wanted: Mapping[str, Formula], found: Minimum, fixed: Mapping[str, Any]
+    wanted: Mapping[str, Formula], minimum: Minimum, fixed: Mapping[str, Any]
 ) -> list[Quantity]:
     """Return each quantity at the parameters that were found, with its error."""
-    known = None if found.statistics is None else found.statistics.covariance
-    values = {**fixed, **found.parameters}
+    known = None if minimum.statistics is None else minimum.statistics.covariance
+    values = {**fixed, **minimum.parameters}
     return [_quantity(name, formula, values, known) for name, formula in wanted.items()]
 
 
@@ -262,8 +264,8 @@ class Comparison:
 
         self.fits = [first]
         for model in self._models[1:]:
-            found = minimize(**model._asdict(), observers=[self._stop], predicts=True)
-            self.fits.append(found)
+            minimum = minimize(**model._asdict(), observers=[self._stop], predicts=True)
+            self.fits.append(minimum)
 
     def show(self, output: Output) -> None:
         """Add the fits to the output."""
@@ -279,11 +281,11 @@ class Comparison:
         if not output.csv:
             estimates = [
                 estimate._replace(model=index + 1)
-                for index, found in enumerate(self.fits)
-                for estimate in found.estimates()
+                for index, minimum in enumerate(self.fits)
+                for estimate in minimum.estimates()
             ]
             show_table([Column("model", is_label=True), *ESTIMATES], estimates, output)
-            fit = next((found for found in self.fits if found.statistics is not None), None)
+            fit = next((minimum for minimum in self.fits if minimum.statistics is not None), None)
             if output.pretty and fit is not None:
                 output.line(fit.meaning)
             output.line("")

@@ -170,8 +170,8 @@ class Errors:
 
 
 VALUE = (
-    Column("value", attrgetter("found.value")),
-    Column("standard_error", attrgetter("found.standard_error")),
+    Column("value", attrgetter("uncertainty.value")),
+    Column("standard_error", attrgetter("uncertainty.standard_error")),
     Column("second_order_value", lambda result: result.second and result.second.value),
     Column(
         "second_order_standard_error",
@@ -203,19 +203,19 @@ class Result:
 
     def __init__(
         self,
-        found: Uncertainty,
+        uncertainty: Uncertainty,
         confidence: float | None = None,
         inputs: Inputs | None = None,
         drawn: Samples | None = None,
         notes: Sequence[Note] = (),
     ) -> None:
-        self.found = found
+        self.uncertainty = uncertainty
         self.inputs = inputs
         self.notes = notes
-        self.second = found.second_order
+        self.second = uncertainty.second_order
         self.drawn = drawn
         self.confidence = confidence
-        self.interval = () if confidence is None else found.interval(confidence)
+        self.interval = () if confidence is None else uncertainty.interval(confidence)
 
     @property
     def columns(self) -> list[Column]:
@@ -225,17 +225,17 @@ class Result:
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON has it."""
-        found = self.found
+        uncertainty = self.uncertainty
         content: dict[str, Any] = {
-            "value": found.value,
-            "standard_error": found.standard_error,
+            "value": uncertainty.value,
+            "standard_error": uncertainty.standard_error,
             "second_order": None if self.second is None else self.second._asdict(),
-            "budget": found.shares,
+            "budget": uncertainty.shares,
         }
         if self.interval:
             content["confidence"] = self.confidence
             content["interval"] = list(self.interval)
-            content["degrees_of_freedom"] = found.freedom
+            content["degrees_of_freedom"] = uncertainty.freedom
         if self.drawn is not None:
             content["monte_carlo"] = self.drawn._asdict()
         return content
@@ -244,7 +244,7 @@ class Result:
         """Return the steps of a run with the errors of its inputs and of the result."""
         from gradcli.uncertainty.propagation import with_errors
 
-        return steps if self.inputs is None else with_errors(steps, self.inputs, self.found)
+        return steps if self.inputs is None else with_errors(steps, self.inputs, self.uncertainty)
 
     def show(self, columns: Sequence[Column], output: Output) -> None:
         """Add some of its numbers to what a pipe gets, a row for each."""
@@ -254,15 +254,15 @@ class Result:
 
     def show_first_order(self, output: Output) -> None:
         """Add the value with its error, and the interval, to a terminal."""
-        output.line(str(self.found))
+        output.line(str(self.uncertainty))
         if self.interval:
             low, high = map(output.cell, self.interval)
             output.line(f"{low} to {high} with probability {self.confidence:g}")
 
     def say(self, where: str) -> None:
         """Print a note where the second order changes the standard error much."""
-        if self.found.is_curved and self.second is not None:
-            first, second = self.found.standard_error, self.second.standard_error
+        if self.uncertainty.is_curved and self.second is not None:
+            first, second = self.uncertainty.standard_error, self.second.standard_error
             note(
                 f"{where}the second order moves the standard error from "
                 f"{first:.4g} to {second:.4g}; --samples N draws the distribution"
@@ -290,7 +290,7 @@ def _on_terminal(result: Result, output: Output) -> None:
     from gradcli.uncertainty.number import shown
 
     result.show_first_order(output)
-    if result.second is not None and result.found.is_curved:
+    if result.second is not None and result.uncertainty.is_curved:
         output.line(f"{shown(*result.second)} to second order")
     drawn = result.drawn
     if drawn is not None:
@@ -324,7 +324,7 @@ def show_budget(
 
     As CSV, which is one table, it has all derivatives, and the `relative` ones where wanted.
     """
-    found = result.found
+    found = result.uncertainty
     beside = relative or {}
     rows = [Part(name, *share, beside.get(name)) for name, share in found.budget.items()]
     if output.csv:

@@ -93,18 +93,18 @@ def check(models: Sequence[Model]) -> None:
 
 
 def compared(
-    models: Sequence[Model], found: Sequence[Minimum], stop: Observer
+    models: Sequence[Model], fits: Sequence[Minimum], stop: Observer
 ) -> tuple[list[Compared], list[str]]:
     """Return the fits side by side in their order, and warnings; `stop` ends the search."""
     warnings: list[str] = []
     if not isinstance(models[0].data, dict):
         warnings.append("the data are read in blocks, so which models are nested is not known")
     rows = []
-    for index, (model, fit) in enumerate(zip(models, found, strict=True)):
-        smaller = [k for k, other in enumerate(found) if _size(other) < _size(fit)]
-        smaller.sort(key=lambda k: (-_size(found[k]), found[k].minimum))
-        nested = next((k for k in smaller if _is_nested(found[k], model, fit, stop)), None)
-        ratio = None if nested is None else _ratio(found[nested], fit)
+    for index, (model, fit) in enumerate(zip(models, fits, strict=True)):
+        smaller = [k for k, other in enumerate(fits) if _size(other) < _size(fit)]
+        smaller.sort(key=lambda k: (-_size(fits[k]), fits[k].minimum))
+        nested = next((k for k in smaller if _is_nested(fits[k], model, fit, stop)), None)
+        ratio = None if nested is None else _ratio(fits[nested], fit)
         if nested is not None and ratio is not None and ratio[0] < -ROUNDED:
             warnings.append(
                 f"model {nested + 1} is nested in model {index + 1} and fits better, so this is not"
@@ -126,8 +126,8 @@ def compared(
     return rows, warnings
 
 
-def _size(found: Minimum) -> int:
-    return len(numbers(list(found.parameters.values())))
+def _size(minimum: Minimum) -> int:
+    return len(numbers(list(minimum.parameters.values())))
 
 
 def _ratio(small: Minimum, large: Minimum) -> tuple[float, float] | None:

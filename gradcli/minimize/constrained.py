@@ -94,7 +94,7 @@ def optimum(request: Request, watched: Observers) -> Minimum:
     """Return the minimum under constraints."""
     search = _Search(request, watched)
     with watched:
-        return search.found()
+        return search.optimum()
 
 
 # ---------------------------------------------------------------- what is typed
@@ -331,7 +331,7 @@ class _Search:
 
     # ------------------------------------------------------------ the rounds
 
-    def found(self) -> Minimum:
+    def optimum(self) -> Minimum:
         """Return the optimum, or where the search ended."""
         start = self._layout.vector(self._task.start)
         multipliers = np.zeros(len(self._parts))

@@ -208,7 +208,7 @@ def rss_of(problem: Task, run: Run) -> float | None:
     """
     fit = problem.fit
     is_summed = run.method.name == "lm" and fit is not None and fit.is_linear
-    return run.outcome.record.value / fit.found.factor if is_summed and fit is not None else None
+    return run.outcome.record.value / fit.squares.factor if is_summed and fit is not None else None
 
 
 def value_of(problem: Task, run: Run) -> float:
@@ -302,7 +302,7 @@ def _of_fit(
     import numpy as np
 
     (residual, off), *columns = here.rates_and_bounds(
-        fit.found.residual,
+        fit.squares.residual,
         objective.parameters
         if objective.size <= LM_PARAMETERS and objective.size * len(response) <= MOST_ENTRIES
         else (),
@@ -311,7 +311,7 @@ def _of_fit(
     def flat(numbers: Any) -> Any:
         return np.broadcast_to(numbers, np.shape(residual)).ravel()
 
-    fitted = response - fit.found.sign * flat(residual)
+    fitted = response - fit.squares.sign * flat(residual)
     off = flat(off) + np.spacing(np.abs(response))
     found = {"predictions": digits_of_node(fitted, off)}
     # What is 0 but for rounding has no digits, and needs none.

@@ -136,33 +136,37 @@ def with_hessian(
 
 
 def with_profile(
-    problem: Task, settings: Settings, point: Vector, found: Statistics, stop: Callable[[], bool]
+    problem: Task,
+    settings: Settings,
+    point: Vector,
+    statistics: Statistics,
+    stop: Callable[[], bool],
 ) -> tuple[Statistics, list[str]]:
     """Return a report with intervals from the profile, and warnings of ends that are missing.
 
     It is that of the squares of a fit where the report has their sum, or of the objective.
     """
     residuals, scale, freedom = None, 0.5, None
-    if found.rss is not None and problem.fit is not None:
-        deviation = 1.0 if settings.absolute_sigma else found.residual_standard_error
-        freedom = None if settings.absolute_sigma else found.degrees_of_freedom
+    if statistics.rss is not None and problem.fit is not None:
+        deviation = 1.0 if settings.absolute_sigma else statistics.residual_standard_error
+        freedom = None if settings.absolute_sigma else statistics.degrees_of_freedom
         residuals, scale = problem.fit.residuals, (deviation or 1.0) ** 2
     profile = _Profile(VectorObjective(problem.objective), residuals, problem.box(), scale)
     intervals: dict[str, Interval] = dict.fromkeys(problem.names)
     warnings = []
-    errors = [found.standard_errors[name] for name in problem.names]
+    errors = [statistics.standard_errors[name] for name in problem.names]
     if any(errors):
         profile.minimum = profile.value_and_slope(0, point)[0]
         quantile = central_quantile(settings.confidence, freedom)
     for index, (name, error) in enumerate(zip(problem.names, errors, strict=True)):
         if not error:
             continue
-        row = found.correlation[name]
+        row = statistics.correlation[name]
         others = [(row[n] or 0.0) * (e or 0.0) for n, e in zip(problem.names, errors, strict=True)]
         both, missing = ends(profile, index, point, np.array(others), quantile, problem.box(), stop)
         intervals[name] = None if both == [None, None] else (both[0], both[1])
         warnings += [f"the profile of {name} has {why}" for why in missing]
-    return found._replace(confidence_intervals=intervals, intervals="profile"), warnings
+    return statistics._replace(confidence_intervals=intervals, intervals="profile"), warnings
 
 
 class _Profile:

@@ -207,7 +207,7 @@ def _descent(
 def _least_squares(task: Task, settings: Settings, start: Vector) -> Solver:
     fit = task.fit
     assert fit is not None  # noqa: S101 - chosen only for a sum of squares
-    factor = fit.found.factor
+    factor = fit.squares.factor
     if fit.is_linear and settings.steps != 0:
         from gradcli.solvers.linear import LinearLeastSquares
 

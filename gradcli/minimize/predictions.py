@@ -135,8 +135,8 @@ class Predictions:
         self._point, self._free = point, free
         self._confidence, self._rss, self._missing = confidence, rss, missing
         self._parameters = names
-        self._residual = fit.found.residual
-        self._response, self._sign = fit.found.response, fit.found.sign
+        self._residual = fit.squares.residual
+        self._response, self._sign = fit.squares.response, fit.squares.sign
         self._entry = fit.objective.graph.shape(self._residual)[1:]
         self.warnings: list[str] = []
         """What the last pass over the rows found missing, in words."""
@@ -188,7 +188,7 @@ class Predictions:
                 for array in (fitted, residual, fitted - half, fitted + half):
                     columns += _flat(array)
                 if influence is not None and jacobian is not None:
-                    weights = self._of_rows(self._fit.found.weight, here, residual.shape)
+                    weights = self._of_rows(self._fit.squares.weight, here, residual.shape)
                     leverage, distance, follows = influence.of_rows(
                         residual.ravel(),
                         self._sign * jacobian,

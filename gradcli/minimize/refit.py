@@ -86,7 +86,7 @@ class Attempts:
             return []
         magnitudes = Magnitudes(
             self._objective.graph,
-            self._fit.found.residual,
+            self._fit.squares.residual,
             self._objective.nodes,
             self._objective.in_memory(),
             self._fit.response(),

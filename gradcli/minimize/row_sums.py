@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Look(NamedTuple):
     """What every step says about some rows."""
 
-    found: list[Any]
+    values: list[Any]
     """The reductions and the derivatives of each; nan where one has none."""
     errors: dict[int, MathematicsError]
     """Why a reduction has no value or no derivative, by its node."""
@@ -76,7 +76,7 @@ class RowSums:
         """
         totals = Totals(self._split.is_mean, len(self._wrt))
         for rows, look in looks:
-            totals.add(rows, look.found)
+            totals.add(rows, look.values)
             self._errors = look.errors | self._errors
             self._notes |= dict.fromkeys(look.notes)
         self.value, self.gradient = self._outer(*totals.found())

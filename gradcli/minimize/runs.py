@@ -338,10 +338,10 @@ class Runs:
                 return stopping.flat()
         return reason
 
-    def _changed_values(self, here: Vector, found: Lower) -> str:
+    def _changed_values(self, here: Vector, lower: Lower) -> str:
         """Return the numbers of another point that are not those of this one, by name."""
         names = self.problem.names
-        pairs = zip(names, here.tolist(), found.point.tolist(), strict=True)
+        pairs = zip(names, here.tolist(), lower.point.tolist(), strict=True)
         return listed([f"{name} = {stopping.short(y)}" for name, x, y in pairs if x != y])
 
     def _seconds_left(self) -> float | None:

@@ -67,7 +67,7 @@ CURVE_MARGIN = 0.8
 
 
 def chart(
-    found: Minimum,
+    minimum: Minimum,
     iterates: Sequence[Iterate],
     objective: Objective | None = None,
     limits: Mapping[str, tuple[float, float]] | None = None,
@@ -84,34 +84,34 @@ def chart(
     deviations of the observations and `confidence` that of the band. `overlays` are the curves of
     other runs, and `others` the fits of other models, of which a plot of a fit shows the curves.
     """
-    if found.epochs:
-        return _learning(found, overlays)
+    if minimum.epochs:
+        return _learning(minimum, overlays)
     notes: list[str] = []
     panels = []
-    fit = found.predictions
+    fit = minimum.predictions
     if fit is not None and fit.predictor is not None:
-        models = {each.expression: each.predictions for each in (found, *others) if others}
+        models = {each.expression: each.predictions for each in (minimum, *others) if others}
         panels = _fit_panels(fit, fit.predictor, sigma, confidence, notes, models)
-        if found.method in SECOND_ORDER and not overlays:
-            title = "" if others else found.expression
+        if minimum.method in SECOND_ORDER and not overlays:
+            title = "" if others else minimum.expression
             return Chart(title, panels, stacked=True, notes=notes)
         del panels[1:]
     panels.append(_progress(iterates, overlays, notes))
-    if has_way(found):
+    if has_way(minimum):
         panels.append(
-            _way(iterates, list(found.parameters), objective, limits or {}, numbers, notes)
+            _way(iterates, list(minimum.parameters), objective, limits or {}, numbers, notes)
         )
-    return Chart(found.expression, panels, notes=notes)
+    return Chart(minimum.expression, panels, notes=notes)
 
 
-def has_way(found: Minimum) -> bool:
+def has_way(minimum: Minimum) -> bool:
     """Return whether the plot shows the way of the parameters, and so needs the objective."""
-    kinds = [isinstance(value, float) for value in found.parameters.values()]
-    if found.epochs or len(kinds) not in {1, 2} or not all(kinds):
+    kinds = [isinstance(value, float) for value in minimum.parameters.values()]
+    if minimum.epochs or len(kinds) not in {1, 2} or not all(kinds):
         return False
-    fit = found.predictions
+    fit = minimum.predictions
     is_fit = fit is not None and fit.predictor is not None
-    return not is_fit or found.method not in SECOND_ORDER
+    return not is_fit or minimum.method not in SECOND_ORDER
 
 
 def _progress(iterates: Sequence[Iterate], overlays: Sequence[Overlay], notes: list[str]) -> Panel:
@@ -150,22 +150,22 @@ def _over(
     return Panel(x_label, y_label, lines, log=log, counted=True)
 
 
-def _learning(found: Minimum, overlays: Sequence[Overlay]) -> Chart:
+def _learning(minimum: Minimum, overlays: Sequence[Overlay]) -> Chart:
     """Return what was measured after each epoch: the objective, and below it the metric."""
     notes: list[str] = []
-    x = np.array([epoch.epoch for epoch in found.epochs], dtype=np.float64)
-    value = _column(found.epochs, "value")
-    if found.epochs[0].validation is not None:
-        unseen = _column(found.epochs, "validation")
+    x = np.array([epoch.epoch for epoch in minimum.epochs], dtype=np.float64)
+    value = _column(minimum.epochs, "value")
+    if minimum.epochs[0].validation is not None:
+        unseen = _column(minimum.epochs, "validation")
         curves = _beside(x, value, "objective on the data", "value", overlays)
         curves |= _beside(x, unseen, "objective on --validate", "validation", overlays)
     else:
         curves = _beside(x, value, "", "value", overlays)
     panels = [_over("epoch", "objective", curves, notes)]
-    if found.epochs[0].metric is not None:
-        metric = _column(found.epochs, "metric")
+    if minimum.epochs[0].metric is not None:
+        metric = _column(minimum.epochs, "metric")
         panels.append(_over("epoch", "metric", _beside(x, metric, "", "metric", overlays), notes))
-    return Chart(found.expression, panels, stacked=True, notes=notes)
+    return Chart(minimum.expression, panels, stacked=True, notes=notes)
 
 
 def _column(epochs: Sequence[Epoch], name: str) -> Vector:

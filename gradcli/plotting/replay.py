@@ -224,7 +224,7 @@ def _points(problem: Task, minimum: Minimum) -> dict[str, Any] | None:
     for own, column in columns.items():
         alike = 0.0 if own == label else float(column[0])
         values[own] = np.full(len(x), m.inputs[-1] if own == name else m.of(alike), dtype=object)
-    curve = _finished(m, objective.graph, [fit.found.residual], values)
+    curve = _finished(m, objective.graph, [fit.squares.residual], values)
     if curve is None:
         return None
     return {
@@ -234,7 +234,7 @@ def _points(problem: Task, minimum: Minimum) -> dict[str, Any] | None:
         "moves": [name, label] if is_plain else [],
         "curve": curve,
         "response": 0.0 if is_plain else float(y[0]),
-        "side": fit.found.sign,
+        "side": fit.squares.sign,
     }
 
 

@@ -311,24 +311,24 @@ def band(
     return Band(half, free, inverse(found.factor)), None
 
 
-def information(found: Evidence, *, is_sigma_known: bool) -> tuple[float | None, float | None]:
+def information(evidence: Evidence, *, is_sigma_known: bool) -> tuple[float | None, float | None]:
     """Return AIC and BIC, -2 log L + k p with k of 2 and log n; None for residuals of 0.
 
     L is the normal likelihood at its maximum. p counts its variance as a parameter, unless that is
     known; then L is the likelihood of the known deviations. (logLik for nls and lm in R.)
     """
-    count, parameters = found.observations, found.parameters
+    count, parameters = evidence.observations, evidence.parameters
     if count == 0:
         return None, None
     if is_sigma_known:
-        twice = count * math.log(2 * math.pi) + found.rss
-    elif found.size > 0:
-        variance = 2 * math.log(found.size) - math.log(count)
+        twice = count * math.log(2 * math.pi) + evidence.rss
+    elif evidence.size > 0:
+        variance = 2 * math.log(evidence.size) - math.log(count)
         twice = count * (math.log(2 * math.pi) + 1 + variance)
         parameters += 1
     else:
         return None, None
-    twice -= found.log_weights
+    twice -= evidence.log_weights
     return finite(twice + 2 * parameters), finite(twice + math.log(count) * parameters)
 
 

@@ -164,11 +164,11 @@ def summary(
     ), warnings
 
 
-def _chi_squared_tail(found: Evidence) -> float:
+def _chi_squared_tail(evidence: Evidence) -> float:
     """Return the probability of a sum of squares at least as large, of χ²."""
     from scipy.special import chdtrc  # takes longer to import than most fits last
 
-    return float(chdtrc(found.freedom, found.rss))
+    return float(chdtrc(evidence.freedom, evidence.rss))
 
 
 def _r_squared(

@@ -32,7 +32,7 @@ def sizes(model: str, **start: float) -> dict[str, float]:
     assert made.fit is not None
     objective = made.objective
     magnitudes = Magnitudes(
-        objective.graph, made.fit.found.residual, objective.nodes, objective.in_memory()
+        objective.graph, made.fit.squares.residual, objective.nodes, objective.in_memory()
     )
     point = objective.layout.vector(made.start)
     numbers = list(range(len(point)))
@@ -69,7 +69,7 @@ def test_a_place_lies_among_the_data(sign: str, share: float) -> None:
     assert made.fit is not None
     objective = made.objective
     magnitudes = Magnitudes(
-        objective.graph, made.fit.found.residual, objective.nodes, objective.in_memory()
+        objective.graph, made.fit.squares.residual, objective.nodes, objective.in_memory()
     )
     (location,) = magnitudes.drawn(np.array([share]), np.array([1.0]), [0])
 

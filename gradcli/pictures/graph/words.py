@@ -145,9 +145,9 @@ def is_numeral(text: str) -> bool:
     return text.lstrip("-").replace(".", "").isdigit()
 
 
-def behind(found: TextbookRule) -> str:
+def behind(rule: TextbookRule) -> str:
     """Return the words that follow a formula of what flows back."""
-    return " ".join([say(key, **parts) for key, parts in found.words])
+    return " ".join([say(key, **parts) for key, parts in rule.words])
 
 
 def whole_local_formula(graph: Graph, step: Step, edge: Edge, longest: int) -> str | None:

@@ -137,9 +137,9 @@ def colours() -> str:
     )
 
 
-def _embedded(found: Mapping[str, object]) -> str:
+def _embedded(content: Mapping[str, object]) -> str:
     """Return JSON that no text in it can end: < is written as an escape."""
-    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 

@@ -208,8 +208,8 @@ class LBFGS:
             return self._first / size
         return min(1.0, 0.1 * max(1.0, finite_norm(self.point)) / size)
 
-    def _remember(self, found: LinePoint) -> None:
-        move, bend = found.point - self.point, found.gradient - self._gradient
+    def _remember(self, end: LinePoint) -> None:
+        move, bend = end.point - self.point, end.gradient - self._gradient
         product, square = float(move @ bend), float(bend @ bend)
         if product > CURVATURE * square:
             self._point_changes = [*self._point_changes, move][-self._memory :]
