@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gradcli.tables.ranges import Range
 
 BYTE_ORDER_MARK = "\ufeff"
-"""What some editors put before a text; a formula in the words of a command has none."""
+"""The byte order mark that some editors write before a text; it is removed from files and stdin."""
 
 LONGEST_LINE = 4 * SOURCE_CHARACTERS
 """The most bytes of a line: four for each character of the longest formula."""

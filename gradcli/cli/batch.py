@@ -38,10 +38,10 @@ ERRORS = *Uncertain.records(), "samples", "errors", "params"
 """The options that may say something about standard errors."""
 
 SHOWN_ERRORS = 20
-"""How many errors are written out; of more only the number."""
+"""The most errors that are written out; of further ones only the number is said."""
 
 MOST_PIECES = 4
-"""How many times that length is passed over in search of the end of a line."""
+"""A line longer than this many times LONGEST_LINE, in bytes, ends the reading of stdin."""
 
 
 class Formulas:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from gradcli.programs.trace import Step
 
 NUMBER_WIDTH = 13
-"""Columns of a number beside the tree on a terminal."""
+"""Width, in characters, of each column of numbers beside the tree on a terminal."""
 DEEPEST = 20
-"""Deeper levels of the tree begin at the left again."""
+"""Levels of the tree that are indented further; the next one begins at the left again."""
 
 
 def run(words: Sequence[str], options: Draw) -> ExitCode:

@@ -29,7 +29,7 @@ LABEL_WIDTHS = 24, 20, 16, 12
 ones are tried before a table is split."""
 
 SHOWN_NOTES = 5
-"""How many notes of one formula are said; of more only the number."""
+"""The most notes of one formula that are said; of further ones only the number."""
 
 RED, BOLD, BLUE, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[34m", "\x1b[0m"
 

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 INCHES = 1.0, 40.0
 COLUMNS = 20, 1000
 ROWS = 4, 500
-"""The limits of --size."""
+"""The least and greatest --size: inches of a picture, columns and rows of characters."""
 MOST_STEPS = 300
-"""How many steps a page has as they were made, evenly spaced."""
+"""The most steps that a lesson page records, evenly spaced."""
 BRAILLE_AND_BLOCKS = "⣿█┤→•"
-"""What an encoding must have for a fine plot in the terminal."""
+"""Characters that the encoding must have for a plot of Braille dots and blocks in the terminal."""
 
 
 class Target(NamedTuple):
@@ -298,12 +298,12 @@ def _chart(
     others: Sequence[Minimum],
 ) -> Chart:
     from gradcli.minimize.task import task
-    from gradcli.plotting.descent import chart, has_way
+    from gradcli.plotting.descent import chart, has_descent
 
     request, settings = problem.request, problem.settings
     is_held = isinstance(request.data, dict)
     objective, numbers = None, 1
-    if has_way(minimum) and is_held:
+    if has_descent(minimum) and is_held:
         objective = task(request).objective
         numbers = max([array.size for array in request.data.values()], default=1)
     sigma = None

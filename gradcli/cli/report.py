@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gradcli.uncertainty.propagation import Uncertainty
 
 LINES = 1 << 12
-"""How many lines are made at a time; a number takes more memory as a text."""
+"""Lines of a predictions file that are formatted at a time, to bound the memory of their texts."""
 PARAMETERS = (Column("name", itemgetter(0)), Column("value", itemgetter(1)))
 """The minimum and where it is."""
 COMPARED = (

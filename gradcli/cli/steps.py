@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from gradcli.minimize.minimum import Epoch, Iterate
 
 QUIET_SECONDS = 0.5
-"""How long a run may take before a line says that it is at work."""
+"""Seconds that a run may take before a line on stderr says how far it is."""
 WIDTH = 11
-"""Columns of a number in rows that are printed on a terminal as they are made."""
+"""Width, in characters, of a number in rows that a terminal gets as they are made."""
 PATIENCE = 1.0
-"""Seconds that a step may take to its end; then, or at a second signal, it is broken off."""
+"""Seconds that a step may take after a signal; then, or at a second signal, it is interrupted."""
 
 
 def columns(names: Sequence[str]) -> list[Column]:

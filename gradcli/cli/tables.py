@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 SHOWN_ROWS = 40
-"""A longer table is shown on a terminal by its first and last rows."""
+"""The most rows of a table on a terminal; of a longer one the first and last rows are shown."""
 
 
 HELD = 16 << 20
-"""Characters of a table that wait for the rows after them, so that an error comes before it."""
+"""Characters of a table that are buffered, so that an early error leaves stdout empty."""
 
 
 def show(

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 EXACT = 1e-20
 """The share of the squares of fitted values that may remain where another model has them too."""
 ROUNDED = 1e-6
-"""A ratio so little below 0 is rounding."""
+"""An F ratio above minus this is taken for 0: rounding."""
 MEASURES = ("degrees_of_freedom", "rss", "aic", "bic")
 """What is compared, as the report of a fit calls it."""
 FITTED = "fitted values of another model"
-"""Their name in a formula; no name that anyone can type."""
+"""The name of the fitted values in a formula; nobody can type it."""
 
 
 class Model(Request):

@@ -43,20 +43,20 @@ if TYPE_CHECKING:
     from gradcli.solvers.solver import Matrix, Outcome, Vector
 
 KEPT = 1e-9
-"""A constraint is kept when it is missed by no more than this, relative to its sides."""
+"""A constraint is met when it is violated by no more than this, relative to its sides."""
 ACTIVE = 1e-7
 """An inequality is active when its sides, relative to them, are no further apart."""
 FLAT = 1e-6
 """The gradient of the Lagrangian of an optimum, relative to that of the objective, at most."""
 ROUNDS = 60
-"""How often the multipliers are improved at most."""
+"""The most rounds, each of which updates the multipliers once."""
 LARGEST_PENALTY = 1e14
 EXACT = 1e-10
 """The gradient norm at which a round ends."""
 STIFF = 1e3
-"""How much larger the penalty is for a look around: what is lower must be feasible too."""
+"""Factor on the penalty when lower points nearby are searched: they must be feasible too."""
 RESTARTS = 4
-"""How often a round begins again where it ended at no minimum."""
+"""The most restarts of a round that ended where a lower point lies beside its end."""
 EXCLUDED = ("weights", "sigma", "loss", "errors", "profile", "lr", "steps", "tol", "schedule")
 """The settings that do not go with constraints."""
 MULTIPLIER, FACTOR = "multiplier of constraint", "factor of the formula"

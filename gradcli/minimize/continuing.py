@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SECONDS = 1.0
-"""How often a run without epochs is kept unless the user says after how many steps."""
+"""Seconds between two checkpoints of a run without epochs, unless --checkpoint-every is given."""
 
 _WHAT = {
     "expression": "another formula",

@@ -42,15 +42,15 @@ ALIKE, VERY_ALIKE = 1.0, 0.5
 """The Durbin-Watson ratios, 2 for noise, below which other starts are tried, and a pattern is
 warned of."""
 FEWEST = 8
-"""Residuals among which a pattern can be told from chance."""
+"""The fewest residuals among which a pattern is distinguished from chance."""
 CERTAIN = 4.0
-"""Standard deviations of the ratio that chance hardly makes."""
+"""Standard deviations of the Durbin-Watson ratio beyond which a pattern is no chance."""
 EXACT = 1e-20
-"""The share of the squares of the response that rounding leaves."""
+"""A sum of squares below this share of the response's is 0 but for rounding."""
 FEW_DIGITS = 6
-"""What is reported with fewer certain digits than these is said to have few."""
+"""A warning is given for reported numbers with fewer certain digits than this."""
 NOTHING = 1e-12
-"""A part of the value at the start so small that rounding may hide it: the minimum may be 0."""
+"""Rounding errors below this share of the start's value or the response are no warning."""
 MOST_ENTRIES = 1_000_000
 """Rows times parameters up to which the columns of a Jacobian are looked at."""
 

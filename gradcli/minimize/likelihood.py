@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gradcli.solvers.statistics import Interval, Statistics
 
 STEPS = 500
-"""How many steps a run with one number fixed may take."""
+"""The most steps of a run with one number fixed."""
 
 
 def check(problem: Task, settings: Settings) -> None:

@@ -38,9 +38,9 @@ ROOTS = {TABLE["sqrt"]: 0.5, TABLE["cbrt"]: 1 / 3}
 TURNS = 100
 """The most half turns over the data that a wave is tried with."""
 DECADES = 1.5
-"""How far from its size, in powers of ten, a parameter is tried in both directions."""
+"""Powers of ten around its estimated size, to both sides, in which a parameter is drawn."""
 EXPONENTS = 0.7
-"""The same for exponents, about 1."""
+"""Powers of ten around 1, to both sides, in which an exponent is drawn."""
 
 
 class Form(NamedTuple):

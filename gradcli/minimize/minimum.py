@@ -136,14 +136,14 @@ CHI_SQUARED = (
     Column("chi_squared", terminal="χ²"),
     Column("chi_squared_p_value", terminal="p value of χ²"),
 )
-"""Those of a fit with known deviations besides."""
+"""The additional single numbers of a fit with known standard deviations, a line each."""
 
 INTERVALS = {"standard_errors": "confidence interval", "profile": "profile likelihood interval"}
 """What the intervals of a fit are called."""
 
 
 CORRELATED_PARAMETERS = 8
-"""Up to so many parameters their correlations are shown."""
+"""The most parameters for which the report shows the correlations."""
 SHOWN_MINIMA = 10
 """How many of the minima of several starts are listed."""
 
@@ -189,7 +189,7 @@ class Minimum(NamedTuple):
     digits: Mapping[str, int] = {}
     """How many digits are certain of the parts: those of the worst number of each."""
     confidence: float = 0.95
-    """That of the intervals."""
+    """The probability of the confidence intervals."""
     is_maximum: bool = False
     """Whether `minimum` is a maximum, and "best" the highest."""
 

@@ -46,7 +46,7 @@ def with_gradient(
 
 
 SUMMED_ROWS = 1 << 10
-"""From so many rows on, sums of numbers of each row are computed in one fused pass."""
+"""The fewest rows for which sums of one number a row are computed in a fused pass."""
 MANY_ROWS = 1 << 16
 """From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 WEIGHT = "weight of a row"

@@ -41,13 +41,13 @@ WAVES = 400
 FEWEST = 16
 """The least that are drawn, even where the rows are many."""
 RUNS = 12
-"""How many of the drawn starts are worth a run."""
+"""The most drawn starts from which a run is made."""
 RANK = 1e-10
 """Below this share of the largest singular value linear parameters keep their start."""
 EVALUATIONS, MOST_ROWS = 5_000, 4_000_000
 """How often the residuals may be worked out, and of how many rows altogether, to find a fit."""
 TIMES = 5
-"""The same, in units of what the first run took, where that is more."""
+"""The same limit as a multiple of the evaluations of the first run, where that is more."""
 LOWER = 1e-6
 """How much lower, relative to it, the sum of squares of another run must be to take its place."""
 
@@ -163,7 +163,7 @@ class Refit:
         self._agreeing = False
         self._most = 0
         self.starts = 1
-        """How many were tried."""
+        """How many starts were tried."""
 
     @property
     def best(self) -> Run | None:

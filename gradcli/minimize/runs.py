@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from gradcli.solvers.surroundings import Lower
 
 CLEARLY = 1e-8
-"""How much lower, relative to the value, an end must be to count as another minimum."""
+"""An end is clearly lower when it is by this share of the value, or of 1."""
 LEAST = 1e-16
-"""A sum of squares, relative to the first one or 1, that need not become lower."""
+"""A sum of squares below this share of the first one, or of 1, is the least possible: 0."""
 DRAWN = 1000
 """How often the residuals may be worked out to draw starts, besides 8 times for each of them."""
 FIRST_STEPS = 1000

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 Limits = tuple[float, float]
 
 PLAIN_PARAMETERS = 50
-"""Up to so many numbers a sum of squares without data is taken for one."""
+"""The most numbers in the parameters for which a sum of squares without data is fitted by lm."""
 CHECKED_NUMBERS = 1_000_000
-"""Up to so many numbers of data every step of the formula is checked at a start."""
+"""The most numbers of data for which every step of the formula is checked at a start."""
 
 
 class Request(NamedTuple):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     """The values at some points; nan where there is none."""
 
 PIECES = 2000
-"""Into how many pieces a long curve is divided, about one for each point that a screen shows."""
+"""Pieces into which a long curve is divided, about one for each pixel across a screen."""
 
 
 class Function(NamedTuple):
@@ -222,11 +222,11 @@ HALVINGS = 1100
 CENTRAL = (0.05, 0.95)
 """The quantiles between which a curve with a pole is sure to be shown."""
 SEEN = 1e-3
-"""How large a part of the height a jump must be to be seen, and not to be rounding."""
+"""The least jump that breaks a curve, as a share of its height; smaller ones may be rounding."""
 FAR = 4
-"""How many times the central part an axis must be long to be cut at a pole."""
+"""An axis is cut at a pole when it is longer than this many times the central part."""
 GROWTH = 1e4
-"""How much larger than the largest sample the values near a pole become."""
+"""Values near a pole exceed the largest sample by at least this factor."""
 
 
 def broken(x: Vector, y: Vector, evaluate: Evaluate) -> Vector:

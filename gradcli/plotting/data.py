@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from gradcli.tables.uncertain import RowErrors, Table
 
 ROWS_SHOWN = 20_000
-"""Of more than twice as many rows each second one is drawn, or each fourth, and so on."""
+"""Rows that are drawn; of more than twice as many each second one, or each fourth, and so on."""
 CURVE = 1001
-"""Points of a curve through the rows."""
+"""Points at which the curve through the rows is computed."""
 
 
 class Against(NamedTuple):

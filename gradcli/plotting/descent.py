@@ -53,17 +53,17 @@ GRID_NUMBERS = 2e8
 coarser."""
 COARSEST = 25
 FARTHEST = 1e100
-"""How far the way of the parameters is followed; a run may diverge."""
+"""The largest coordinate of a path that is drawn; a run may diverge."""
 MARGIN = 0.2
-"""What a contour shows around the way of the steps, as a part of its length."""
+"""The margin of a contour around the path of the steps, as a share of its extent."""
 KEPT_STEPS = 4096
 """How many steps a plot shows at the most, evenly spaced, besides the last one."""
 ROWS = 20_000
 """How many rows of the data are drawn at the most, evenly spaced."""
 RESIDUALS = 0.5
-"""How high the residuals are drawn, against the fit."""
+"""Height of the residuals' panel, relative to that of the fit."""
 CURVE_MARGIN = 0.8
-"""What a curve shows around it: a valley has two sides."""
+"""The margin of a curve of one parameter around the path, as a share of its extent."""
 
 
 def chart(
@@ -97,14 +97,14 @@ def chart(
             return Chart(title, panels, stacked=True, notes=notes)
         del panels[1:]
     panels.append(_progress(iterates, overlays, notes))
-    if has_way(minimum):
+    if has_descent(minimum):
         panels.append(
             _way(iterates, list(minimum.parameters), objective, limits or {}, numbers, notes)
         )
     return Chart(minimum.expression, panels, notes=notes)
 
 
-def has_way(minimum: Minimum) -> bool:
+def has_descent(minimum: Minimum) -> bool:
     """Return whether the plot shows the way of the parameters, and so needs the objective."""
     kinds = [isinstance(value, float) for value in minimum.parameters.values()]
     if minimum.epochs or len(kinds) not in {1, 2} or not all(kinds):

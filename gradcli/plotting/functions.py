@@ -109,7 +109,7 @@ def _hull(found: Sequence[Curves], index: int) -> tuple[float, float] | None:
 GRID = 300
 """How many points a contour has at the most along each side."""
 ARROWS = 16
-"""How many arrows stand in a row."""
+"""Arrows of a gradient field along each side."""
 
 
 def contour(function: Function) -> Chart:

@@ -42,19 +42,19 @@ OFFERED = ("gd", "gd(momentum=0.9)", "adam")
 LARGEST = 80_000
 """Characters of a program in a page; a formula that needs more is not run there."""
 FIRST_SHARE = 0.2
-"""How much of the way to the minimum the first step takes where no learning rate was chosen."""
+"""The share of the distance to the minimum that the first step takes, where --lr was not given."""
 LEAST_STEPS = 20
-"""How many steps a page offers at least, where no number was asked for."""
+"""The fewest steps that a page offers, where --steps was not given."""
 ROWS = 400
-"""How many rows of the data are points of a page."""
+"""The most rows of the data that a page shows as points."""
 KEPT_NUMBERS = 5000
 """How many numbers of parameters after epochs a page has; of more, some epochs are left out."""
 KEPT_DIGITS = 7
-"""Of each of them."""
+"""Digits of each of the parameters after epochs."""
 LISTED = 6
 """How many numbers of the parameters a page has fields for."""
 RULE_DIGITS = 6
-"""Of the numbers in a rule."""
+"""Digits of the numbers in a rule."""
 LONGEST_RULE = 400
 """Characters of a rule in LaTeX; a longer one is not shown."""
 

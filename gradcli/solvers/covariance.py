@@ -182,7 +182,7 @@ STRONG = 0.999
 """A correlation, without its sign, above which there is a warning."""
 
 LISTED = 5
-"""The most pairs that it lists."""
+"""The most pairs of parameters that the warning of correlations lists."""
 
 
 class Inverse(NamedTuple):

@@ -40,7 +40,7 @@ MINPACK has 100, which goes so far that an exponential can be lost in its flat e
 """
 
 INVISIBLE = 1e-13
-"""A predicted decrease, relative to the objective, that rounding hides."""
+"""A predicted decrease below this share of the objective is hidden by rounding."""
 
 CLEAR = 1e-6
 """A relative step, or a cosine between residuals and Jacobian, that only a minimum has."""
@@ -51,7 +51,7 @@ RENEWED = 1 - 1e-6
 UNMOVED = "no parameter changes the residuals here; choose another start"
 
 TIGHTEST = 1e-15
-"""The relative step at which nothing is left to be done."""
+"""The relative step below which a run ends, whatever its tolerance."""
 
 PATIENCE = 3
 """Undamped steps in a row after which the next one must be shorter."""
@@ -66,7 +66,7 @@ LONGEST = 10.0
 """An undamped step so many times longer than the point loses its parameters."""
 
 MOST_PARAMETERS = 50
-"""Up to so many a pass over the rows for each of them is worth its time."""
+"""The most parameters for which second derivatives of the residuals are computed."""
 
 
 class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):

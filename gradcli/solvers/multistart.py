@@ -23,7 +23,7 @@ RADII = (1.0, 0.5, 3.0, 2.0, 10.0)
 STEPS = 200
 """Steps enough for one run of several, but the first: valleys that lead to infinity take all."""
 DRAWS = 20
-"""How often a start without a value is drawn again."""
+"""The most draws for one start, until one has a value."""
 SAME_VALUE = 1e-8
 SAME_POINT = 1e-4
 

@@ -156,11 +156,11 @@ def each(
 
 DEFAULT_STEPS = 10_000
 LATEST = 3
-"""How many of the last records an outcome has."""
+"""How many of the last records an outcome keeps."""
 FIRST_ADVANCE = 100
-"""Steps that are taken at once at first."""
+"""Steps of the first batch that a fast loop takes at once; later batches adapt to MOMENT."""
 MOMENT = 0.01
-"""About how many seconds of steps may be taken at once."""
+"""Seconds that a batch of steps should take, so that observers are called often enough."""
 
 
 class Record(NamedTuple):

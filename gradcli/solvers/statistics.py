@@ -307,17 +307,17 @@ def likelihood(
 # ---------------------------------------------------------------- intervals from the profile
 
 TIGHT = 1e-9
-"""How exactly an end is found, relative to its distance."""
+"""The tolerance of an end of an interval, relative to its distance from the estimate."""
 TRIALS = 100
 """Values of one number that are tried for one end of its interval."""
 FARTHEST = 1e6
-"""How many standard errors away an end is looked for."""
+"""The farthest point, in standard errors, at which an end of an interval is searched."""
 GROWTH = 4.0
 """How much farther away a trial is than the one before, at most."""
 NARROWEST = 1e-3
 """Below this share of the way, an end is not looked for closer to where there is no fit."""
 NOISE = 1e-7
-"""A deviance so far below 0 is a lower minimum, and not rounding."""
+"""A deviance below minus this shows a lower minimum; above it is rounding."""
 
 
 class ProfilePoint(NamedTuple):

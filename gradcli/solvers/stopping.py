@@ -10,9 +10,9 @@ from gradcli.options import spelled
 from gradcli.records import NamedTuple
 
 TOLERANCE = 1e-8
-"""The gradient norm at which a run has arrived, unless the user says another."""
+"""The gradient norm at which a run has converged, unless --tol is given."""
 ROUNDED = 1e-12
-"""A growth by so small a share of the value may be rounding."""
+"""Growth by less than this share of the value may be rounding."""
 
 
 class Ending(Enum):

@@ -35,11 +35,11 @@ TRIALS = 400
 """Trial steps for one that is accepted; the region shrinks at least by half between two."""
 
 NOTHING = 1e-20
-"""A step that is so small a share of how far the run has been is none, even at 0."""
+"""A step below this share of the largest coordinate so far is no step, even at 0."""
 FAR = 1e15
-"""Points so many times farther away than the start, or 1, have no minimum between them."""
+"""The distance, in units of the start or of 1, beyond which the run diverges."""
 DEEP = 1e100
-"""A value so many times farther below 0 than the start's from it is on its way to -infinity."""
+"""A value below minus this times the magnitude at the start diverges to -infinity."""
 DEEPEST = 1e300
 SHRINKING = 0.9
 """A gradient or step that is not below this share of the smallest so far does not shrink."""

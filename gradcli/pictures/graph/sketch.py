@@ -232,9 +232,9 @@ def _letter(graph: Graph, result: int, steps: Sequence[Step]) -> str:
 # terms, of a root the equation at the ends and its derivative at the root.
 
 TERMS = 5
-"""How many terms of a sum or product are shown."""
+"""The most terms of a sum or product that are shown."""
 LONGEST = 40
-"""Characters of a formula."""
+"""The most characters of a formula among the parts."""
 
 
 def with_parts(graph: Graph, steps: Sequence[Step]) -> list[Step]:

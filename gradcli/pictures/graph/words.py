@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BROADCAST = TABLE["broadcast"]
 LONGEST = 200
-"""Characters of any one text in a picture."""
+"""The most characters of one text in a picture."""
 
 
 def number(value: float) -> str:
@@ -226,7 +226,7 @@ def _left_out(graph: Graph, nodes: Iterable[int]) -> dict[int, str]:
 ORDINALS = ("1st", "2nd", "3rd")
 
 SHOWN_NOTES = 5
-"""How many notes stand beside a picture."""
+"""The most notes beside a picture."""
 SEVERAL = 12
 """The most things that a sentence lists."""
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gradcli.pictures.lesson.figures import Figures, Flow, Quantity
 
 COLLECTED = 120
-"""Characters of a gradient that is a sum of formulas."""
+"""The most characters of a gradient that is a sum of formulas."""
 
 
 class _Part(NamedTuple):

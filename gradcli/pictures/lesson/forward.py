@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 SHORT = 22
-"""Characters of an array that stands in place of its name."""
+"""The most characters of an array that replaces its name in an equation."""
 
 
 def forward(figures: Figures) -> Iterator[Frame]:
@@ -198,7 +198,7 @@ def _with_numbers(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> str:
 
 
 MOST_TERMS = 4
-"""Inputs of a node whose terms are written out."""
+"""The most inputs of a node whose terms are written out."""
 
 
 def tangent(figures: Figures) -> Iterator[Frame]:

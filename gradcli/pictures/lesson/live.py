@@ -16,7 +16,7 @@ from gradcli.programs import trace
 from gradcli.programs.instructions import MOST_NUMBERS, Instructions, UnavailableError
 
 MOST_FIELDS = 16
-"""Numbers of an array of which each has a field."""
+"""The most numbers of an array that get an input field each."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -175,11 +175,11 @@ def back(sketch: Sketch, step: Step, index: int, slope: Math, longest: int) -> M
 
 
 NAME = 32
-"""Characters of what a node is called in a sentence."""
+"""The most characters of a node's name in a sentence."""
 ARRAY = 40
-"""Characters of an array that are shown."""
+"""The most characters of an array; a longer one is shown as shape and range."""
 EQUATION = 72
-"""Characters of a formula in an equation."""
+"""The most characters of a formula in an equation."""
 
 
 class Frame(NamedTuple):

@@ -42,7 +42,7 @@ SCRIPTS = {
 """The parts of the script of each view, in order."""
 PART = re.compile(r"^<!-- (\w+) -->\n", re.MULTILINE)
 LONG = 80
-"""Characters of a formula from which on it is a heading in small letters."""
+"""Characters from which on a formula is a heading in small letters."""
 
 
 def _filled(
@@ -295,7 +295,7 @@ def _rows(lesson: Lesson) -> Iterator[str]:
 # of its own.
 
 HEIGHT = "46rem"
-"""Of a cell: what a page takes from its window."""
+"""Height of a lesson in a notebook cell."""
 
 PAGE = re.compile(
     r'lang="(.*?)".*?<style>(.*?)</style>.*<body>(.*)<script>(.*?)</script>\s*</body>', re.DOTALL

@@ -293,7 +293,7 @@ def _dots(x: Vector, y: Vector, height: int) -> tuple[Vector, Vector]:
 
 
 ROWS = 20
-"""Lines of a single panel, and of each of several."""
+"""Rows of characters of a single panel, and of each of several."""
 SMALLER = 14
 
 

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from gradcli.pictures.plots.chart import Axis, Chart, Panel, Vector
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Those of Okabe and Ito that are seen on white."""
+"""Colours of curves: those of Okabe and Ito that are visible on white."""
 STYLES = ("-", "--", ":", "-.", (0, (9, 2, 1, 2, 1, 2)))
 KINDS = ("#D55E00", "#0072B2", "#CC79A7", "#000000", "#009E73", "#E69F00")
-"""Those of kinds of points: the first two are seen on each other and on viridis."""
+"""Colours of kinds of points; the first two are visible on each other and on viridis."""
 SHAPES = ("o", "s", "^", "D", "v", "P")
 MARKERS = ("", "o", "s", "^", "D", "v", "x")
 """What marks the curves for which there are no more styles."""

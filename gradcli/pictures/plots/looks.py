@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 SMALLEST, LARGEST = 1e-280, 1e290
-"""Between them a number is drawn as it is."""
+"""The least and greatest magnitudes that are drawn unscaled."""
 SMALLEST_UNIT = 1e-307
 """The smallest power of ten with all its digits."""
 ACROSS = ("x", "u")

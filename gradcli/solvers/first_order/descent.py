@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gradcli.solvers.stopping import Reason
 
 SINGLE_STEPS = 100
-"""The first steps are taken one by one, so that short runs compile nothing."""
+"""Steps that are taken one by one before many at once, so that short runs compile nothing."""
 
 _FIRST, _SECOND = itemgetter(0), itemgetter(1)
 

@@ -157,7 +157,7 @@ class FusedLoop:
 
 
 SMALL = 2_000
-"""Numbers up to which the few passes of NumPy cost no more than a call of machine code."""
+"""The most numbers of an array for which NumPy is faster than a call of machine code."""
 
 
 class ArrayUpdate:

@@ -31,7 +31,7 @@ NOISE = 1e-12
 STEEP = 1e150
 """A gradient norm whose square may be too large for a double."""
 IDLE = 10
-"""So many steps in a row that make nothing lower are the end."""
+"""Steps in a row without a lower value after which the run ends."""
 
 
 class LBFGS:
@@ -241,7 +241,7 @@ FALL = 1e-4
 SLOPE = 0.9
 """The share c2 of the first slope that may be left after it."""
 TRIALS = 60
-"""Points that are tried for one step."""
+"""The most points that one line search evaluates."""
 GROWTH = 4.0
 """How much longer a trial is than the one before, while the value falls steeply."""
 
