@@ -389,7 +389,7 @@ class Formula(Node):
         if not point:
             known = columns if isinstance(columns, dict) else columns.entries
             point = unstarted(shaped, shaped.origin, fix or {}, known)
-            settings = settings.replaced(looks=bool(point))
+            settings = settings.replaced(may_replace_start=bool(point))
         return minimize(
             shaped,
             point,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gradcli.cli.options import Minimize
     from gradcli.cli.plots import MinimumPlot
     from gradcli.formula import Formula
-    from gradcli.minimize.continuing import Keeper
+    from gradcli.minimize.checkpoints import CheckpointWriter
     from gradcli.minimize.minimum import Minimum
     from gradcli.solvers.observer import Observer
 
@@ -58,10 +58,10 @@ def run(words: Sequence[str], options: Minimize) -> ExitCode:
         if plot is not None:
             plot.check(problem)
         stop = stack.enter_context(steps.after_the_step())
-        keeper, resumed = _continued(problem, options)
-        if keeper is not None:
-            stack.callback(keeper.write)
-        recorders = [each for each in (plot, lesson, keeper) if each is not None]
+        checkpoint_writer, resumed = _continued(problem, options)
+        if checkpoint_writer is not None:
+            stack.callback(checkpoint_writer.write)
+        recorders = [each for each in (plot, lesson, checkpoint_writer) if each is not None]
         if options.learns:
             from gradcli.cli.learning import learn
 
@@ -173,12 +173,12 @@ def _run(
 
 def _continued(
     problem: MinimizeProblem, options: Minimize
-) -> tuple[Keeper | None, dict[str, Any] | None]:
+) -> tuple[CheckpointWriter | None, dict[str, Any] | None]:
     """Return what writes the checkpoint, and the state to go on from."""
     if options.checkpoint is None and options.resume is None:
         return None, None
     from gradcli.data.rows import FileRows, fingerprint
-    from gradcli.minimize.continuing import Keeper, identity, state_of
+    from gradcli.minimize.checkpoints import CheckpointWriter, identity, state_of
 
     start = problem.start
     if (options.starts or 1) > 1:
@@ -200,12 +200,12 @@ def _continued(
         same,
     )
     state = None if options.resume is None else state_of(options.resume, run_identity)
-    keeper = (
+    checkpoint_writer = (
         None
         if options.checkpoint is None
-        else Keeper(options.checkpoint, options.checkpoint_every, run_identity)
+        else CheckpointWriter(options.checkpoint, options.checkpoint_every, run_identity)
     )
-    return keeper, state
+    return checkpoint_writer, state
 
 
 def _say_rows(problem: MinimizeProblem) -> None:

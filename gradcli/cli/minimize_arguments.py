@@ -105,11 +105,11 @@ def _over(
         raise arguments.explained(error, start.source, shapes) from None
     columns = () if source is None else (*source.columns, *[""] * source.unnamed)
     _check_single(formula, start.source, columns)
-    looks = not start.values
-    if looks:
+    has_no_start = not start.values
+    if has_no_start:
         start = _without_start(formula, start, columns)
     settings = options.replaced(
-        bounds=start.bounds, columns=columns, looks=looks and bool(start.values)
+        bounds=start.bounds, columns=columns, may_replace_start=has_no_start and bool(start.values)
     )
     if source is not None:
         settings = settings.replaced(location=source.location)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
-from gradcli.minimize.doubts import Run, certainty, end_of, reported, rss_of, value_of
+from gradcli.minimize.diagnostics import Run, certainty, end_of, reported, rss_of, value_of
 from gradcli.minimize.methods import LM_PARAMETERS
 from gradcli.minimize.minimum import Minimum
 from gradcli.minimize.runs import Runs
@@ -65,7 +65,7 @@ def minimize(
     if settings.subject_to:
         from gradcli.minimize import constrained
 
-        others = {"checkpoint": watched.keeps, "resume": resumed is not None}
+        others = {"checkpoint": watched.wants_state, "resume": resumed is not None}
         constrained.check(settings, {**others, "predictions": predicts or influences})
         found = constrained.optimum(request, watched)
     else:
@@ -99,7 +99,7 @@ def _minimum(
         best = runs.lowest(resumed)
     growth = stopping.growth(best.outcome.first, best.outcome.record.value)
     end = runs.iterate(best.outcome.record)
-    best, statistics, more = reported(problem, best, runs.doubts)
+    best, statistics, more = reported(problem, best, runs.diagnose)
     value = value_of(problem, best)
     if asks:
         at = end_of(problem, best), value, best.outcome.reason.ending

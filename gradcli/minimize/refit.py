@@ -17,14 +17,14 @@ from gradcli.errors import MathematicsError
 from gradcli.minimize.magnitudes import Magnitudes
 from gradcli.solvers import stopping
 from gradcli.solvers.multistart import STEPS, hypercube
+from gradcli.solvers.qr import linearised
 from gradcli.solvers.stopping import Ending
-from gradcli.solvers.triangle import linearised
 from gradcli.solvers.vectors import norm, norms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradcli.minimize.doubts import Doubts, Run
+    from gradcli.minimize.diagnostics import Diagnostics, Run
     from gradcli.minimize.fit import Fit
     from gradcli.minimize.objective import Objective
     from gradcli.minimize.task import Task
@@ -122,21 +122,21 @@ class Attempts:
         point = self._box.clipped(point)
         try:
             with np.errstate(all="ignore"):
-                triangle = linearised(self._fit.residuals, point)
+                factors = linearised(self._fit.residuals, point)
         except MathematicsError:
             return None
         if not self._linear.size:
-            return triangle.norm, point
-        columns = triangle.factor[:, self._linear]
+            return factors.norm, point
+        columns = factors.factor[:, self._linear]
         lengths = norms(columns)
         lengths[lengths == 0] = 1.0
-        change, *_ = np.linalg.lstsq(columns / lengths, -triangle.rotated, rcond=RANK)
+        change, *_ = np.linalg.lstsq(columns / lengths, -factors.rotated, rcond=RANK)
         change /= lengths
-        rest = triangle.norm**2 - norm(triangle.rotated) ** 2
+        rest = factors.norm**2 - norm(factors.rotated) ** 2
         after = point.copy()
         after[self._linear] += change
         after = self._box.clipped(after)
-        left = norm(triangle.rotated + columns @ (after - point)[self._linear])
+        left = norm(factors.rotated + columns @ (after - point)[self._linear])
         return math.sqrt(max(rest, 0.0) + left**2), after
 
 
@@ -152,13 +152,13 @@ class Refit:
         first: Run | None,
         r_squared: float | None,
         seed: int,
-        doubts: Callable[[Run], Doubts],
+        diagnose: Callable[[Run], Diagnostics],
     ) -> None:
         self._problem = problem
         self._first = self._best = first
         self._r_squared = r_squared
         self._seed = seed
-        self._doubts = doubts
+        self._diagnose = diagnose
         self._number = 1
         self._agreeing = False
         self._most = 0
@@ -205,7 +205,7 @@ class Refit:
             self._agreeing = True
         if is_over() or self._problem.objective.evaluations > self._most:
             return True
-        return self._agreeing and not self._doubts(self._best).are_any
+        return self._agreeing and not self._diagnose(self._best).are_any
 
     def sentence(self) -> str:
         """Return which start led to the fit."""

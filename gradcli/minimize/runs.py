@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, UsageError, listed
-from gradcli.minimize.doubts import Run, blocks_of, doubts, value_of
+from gradcli.minimize.diagnostics import Run, blocks_of, diagnose, value_of
 from gradcli.minimize.methods import also_worth_trying, chosen, solver
 from gradcli.minimize.minimum import Best, Found, Iterate
 from gradcli.minimize.objective import VectorObjective
@@ -20,7 +20,7 @@ from gradcli.solvers.stopping import Ending
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gradcli.minimize.doubts import Doubts
+    from gradcli.minimize.diagnostics import Diagnostics
     from gradcli.minimize.methods import Method
     from gradcli.minimize.refit import Refit
     from gradcli.minimize.settings import Settings
@@ -65,7 +65,7 @@ class Runs:
         self._interrupted: Reason | None = None
         self._ended: Run | None = None
         """The last run that is over."""
-        self._doubted: tuple[Run, Doubts] | None = None
+        self._diagnosed: tuple[Run, Diagnostics] | None = None
         """The last run whose end was judged, and how."""
 
     def lowest(self, resumed: Mapping[str, Any] | None = None) -> Run:
@@ -78,7 +78,7 @@ class Runs:
     def _lowest(self, resumed: Mapping[str, Any] | None) -> Run:
         problem, start = self.problem, self.problem.start
         is_one = self._settings.starts in {None, 1}
-        is_continued = self.watched.keeps or resumed is not None
+        is_continued = self.watched.wants_state or resumed is not None
         if is_continued and not is_one:
             many, one = spelled("starts"), spelled("checkpoint")
             message = f"{many} makes many runs, and a checkpoint holds one"
@@ -86,7 +86,7 @@ class Runs:
         try:
             slopes = problem.check(start) if is_one else None
         except MathematicsError:
-            if not (self._settings.looks and self._may_fit_again()):
+            if not (self._settings.may_replace_start and self._may_fit_again()):
                 raise
             return self._best_fit(has_start=False)
         self._frozen = problem.without_slope(slopes)
@@ -175,12 +175,12 @@ class Runs:
         best = first = fit(problem.start, FIRST_STEPS) if has_start else None
         refit: Refit | None = None
         with self._interruptible():
-            found = None if first is None or self._is_over() else self.doubts(first)
+            found = None if first is None or self._is_over() else self.diagnose(first)
             if first is None or (found is not None and found.are_any):
                 from gradcli.minimize.refit import Refit
 
                 r_squared = None if found is None else found.r_squared
-                refit = Refit(problem, first, r_squared, self._settings.seed, self.doubts)
+                refit = Refit(problem, first, r_squared, self._settings.seed, self.diagnose)
                 refit.look(
                     lambda point, steps: fit(self._layout.blocks(point), steps), self._is_over
                 )
@@ -204,11 +204,11 @@ class Runs:
         self._show(best)
         return best
 
-    def doubts(self, run: Run) -> Doubts:
+    def diagnose(self, run: Run) -> Diagnostics:
         """Return what is doubtful about where the run of a fit ended; that of the last is kept."""
-        if self._doubted is None or self._doubted[0] is not run:
-            self._doubted = run, doubts(self.problem, self._settings, run)
-        return self._doubted[1]
+        if self._diagnosed is None or self._diagnosed[0] is not run:
+            self._diagnosed = run, diagnose(self.problem, self._settings, run)
+        return self._diagnosed[1]
 
     def _is_over(self) -> bool:
         """Whether no other run may follow."""
@@ -361,7 +361,7 @@ class _RunObserver(Observer):
         self._runs = runs
         self._records = records
         self._resumed = resumed
-        self.keeps = runs.watched.keeps
+        self.wants_state = runs.watched.wants_state
 
     def step(self, record: Record) -> None:
         """Tell of a step with the parameters by name."""
@@ -383,10 +383,10 @@ class _RunObserver(Observer):
         """Return whether anyone says so."""
         return self._runs.watched.stop()
 
-    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+    def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         """Keep how often the objective was evaluated, too."""
         whole = {**state, "evaluations": self._runs.problem.objective.evaluations}
-        self._runs.watched.keep(step, whole, ends_epoch=ends_epoch)
+        self._runs.watched.save(step, whole, ends_epoch=ends_epoch)
 
 
 def _is_least(run: Run) -> bool:

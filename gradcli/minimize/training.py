@@ -138,8 +138,8 @@ class Training:
             return stopping.stalled(self._unmoved)
         try:
             for _ in self._steps(watched):
-                if watched.keeps:
-                    watched.keep(self._solver.steps, self.state(), ends_epoch=self._taken == 0)
+                if watched.wants_state:
+                    watched.save(self._solver.steps, self.state(), ends_epoch=self._taken == 0)
                 if watched.stop():
                     reason = stopping.interrupted(self._solver.steps)
                     break

@@ -10,9 +10,7 @@ import numpy as np
 from gradcli.errors import MathematicsError
 from gradcli.records import NamedTuple
 from gradcli.solvers.distributions import central_quantile, finite
-from gradcli.solvers.solver import each
-from gradcli.solvers.stopping import counted
-from gradcli.solvers.triangle import (
+from gradcli.solvers.qr import (
     RANK_TOLERANCE,
     checked,
     joined,
@@ -20,6 +18,8 @@ from gradcli.solvers.triangle import (
     solve_triangular,
     triangle_of,
 )
+from gradcli.solvers.solver import each
+from gradcli.solvers.stopping import counted
 from gradcli.solvers.vectors import EPSILON, TINY, norm, norms
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ class Observer:
     sees_all_runs = False
     """Whether it sees the steps of every run as they are made, not only those of the run that
     ended lowest."""
-    keeps = False
+    wants_state = False
     """Whether it is given the state after the steps that it sees."""
 
     def start(self) -> None:
@@ -27,7 +27,7 @@ class Observer:
         """Return the next step after this one that it wants to see for sure; None for none."""
         return None
 
-    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+    def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         """Take note of the state after a step, from which a run goes on as if it had never stopped.
 
         `ends_epoch` says whether an epoch is over; None for a run without epochs.
@@ -114,7 +114,7 @@ class Observers(Observer):
     def __init__(self, observers: Iterable[Observer], *, is_maximum: bool = False) -> None:
         self._all = list(observers)
         self._is_maximum = is_maximum
-        self.keeps = any(each.keeps for each in self._all)
+        self.wants_state = any(each.wants_state for each in self._all)
         self._calls = {event: self._with(event) for event in ("step", "following", "batch", "stop")}
 
     def _with(self, event: str) -> list[Callable[..., Any]]:
@@ -144,11 +144,11 @@ class Observers(Observer):
         wanted = [call(step) for call in self._calls["following"]]
         return min([other for other in wanted if other is not None], default=None)
 
-    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+    def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         """Give the state to those that keep it."""
         for each in self._all:
-            if each.keeps:
-                each.keep(step, state, ends_epoch=ends_epoch)
+            if each.wants_state:
+                each.save(step, state, ends_epoch=ends_epoch)
 
     def batch(self, epoch: int, rows: int, value: float) -> None:
         """Notify all of them."""

@@ -238,8 +238,8 @@ def run(
                 break
             last = record
             latest.append(last)
-            if watched.keeps:
-                watched.keep(last.step, _state(solver, last, best))
+            if watched.wants_state:
+                watched.save(last.step, _state(solver, last, best))
     except KeyboardInterrupt:
         reason = stopping.interrupted(last.step)
     planned = reason.ending in {Ending.CONVERGED, Ending.COMPLETED}

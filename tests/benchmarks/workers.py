@@ -21,7 +21,7 @@ from gradcli.minimize.minimize import Recipe
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import Request, task
 from gradcli.rows.columns import over_rows
-from gradcli.solvers.triangle import linearised
+from gradcli.solvers.qr import linearised
 from tests.benchmarks.report import Bar, Row, compared, seconds
 from tests.benchmarks.timing import in_turn
 

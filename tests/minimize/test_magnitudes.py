@@ -12,7 +12,7 @@ from gradcli.minimize.magnitudes import Magnitudes
 from gradcli.minimize.refit import Attempts
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import Request, Task, task
-from gradcli.solvers.triangle import linearised
+from gradcli.solvers.qr import linearised
 
 X = np.linspace(200.0, 260.0, 31)
 """Numbers with the size 260 and the range 60."""

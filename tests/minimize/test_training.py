@@ -83,7 +83,7 @@ def batches_of(size: int, epochs: int, seed: int = 0) -> list[Any]:
 class Log(Observer):
     """Keeps what it sees, and stops a run after so many steps."""
 
-    keeps = True
+    wants_state = True
 
     def __init__(self, last: int | None = None) -> None:
         self.batches: list[tuple[int, int, float]] = []
@@ -98,7 +98,7 @@ class Log(Observer):
         if point is not None:
             self.done.append(epoch)
 
-    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+    def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         assert ends_epoch == (bool(self.done) and self.done[-1].step == step)
         self.states.append(state)
 

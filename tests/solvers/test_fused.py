@@ -170,7 +170,7 @@ def test_the_best_record_of_a_run_that_is_not_monotone() -> None:
 class Strides(Observer):
     """Keeps the records and the states that it sees, and wants to see each n-th."""
 
-    keeps = True
+    wants_state = True
 
     def __init__(self, stride: int, seen: list[Record]) -> None:
         self.stride, self.seen = stride, seen
@@ -182,7 +182,7 @@ class Strides(Observer):
     def following(self, step: int) -> int:
         return step - step % self.stride + self.stride
 
-    def keep(self, step: int, state: dict[str, Any], **_: Any) -> None:
+    def save(self, step: int, state: dict[str, Any], **_: Any) -> None:
         self.states[step] = state
 
 

@@ -164,13 +164,13 @@ def test_batches_of_many_rows(engine: str, repaid_by: Callable[[int], None]) -> 
 class Stop(Observer):
     """Keeps the state after some batches, and stops there."""
 
-    keeps = True
+    wants_state = True
 
     def __init__(self, after: int) -> None:
         self.after = after
         self.state: Any = None
 
-    def keep(self, step: int, state: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
+    def save(self, step: int, state: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
         self.after -= 1
         if self.after == 0:
             self.state = copy.deepcopy(state)
@@ -197,7 +197,7 @@ def test_a_resumed_training_gives_the_same_bits(
 class States(Observer):
     """Keeps the state after every step."""
 
-    keeps = True
+    wants_state = True
 
     def __init__(self) -> None:
         self.states: dict[int, Any] = {}
@@ -205,7 +205,7 @@ class States(Observer):
     def following(self, step: int) -> int:
         return step + 1
 
-    def keep(self, step: int, state: dict[str, Any], **_: Any) -> None:
+    def save(self, step: int, state: dict[str, Any], **_: Any) -> None:
         self.states[step] = copy.deepcopy(state)
 
 

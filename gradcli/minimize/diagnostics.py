@@ -63,7 +63,7 @@ class Run(NamedTuple):
     records: list[Record]
 
 
-class Doubts(NamedTuple):
+class Diagnostics(NamedTuple):
     """What is doubtful about the end of a fit."""
 
     reason: Reason
@@ -110,13 +110,13 @@ class Doubts(NamedTuple):
         return found
 
 
-def doubts(problem: Task, settings: Settings, run: Run) -> Doubts:
+def diagnose(problem: Task, settings: Settings, run: Run) -> Diagnostics:
     """Return what is doubtful about where a fit ended, with its report."""
     report, warnings = _statistics(problem, settings, run)
     point, reason = end_of(problem, run), run.outcome.reason
     ratio = pattern(problem, point)
     if report is None:
-        return Doubts(reason, None, [], [], ratio, None, warnings)
+        return Diagnostics(reason, None, [], [], ratio, None, warnings)
     lost, vague = [], []
     inside = problem.box().inside(point)
     for name, value, free in zip(problem.names, point.tolist(), inside, strict=True):
@@ -127,11 +127,11 @@ def doubts(problem: Task, settings: Settings, run: Run) -> Doubts:
             vague.append(name)
     if report.r_squared is not None and report.r_squared > 1 - EXACT:
         ratio = None
-    return Doubts(reason, report.r_squared, lost, vague, ratio, report, warnings)
+    return Diagnostics(reason, report.r_squared, lost, vague, ratio, report, warnings)
 
 
 def reported(
-    problem: Task, run: Run, doubts: Callable[[Run], Doubts]
+    problem: Task, run: Run, diagnose: Callable[[Run], Diagnostics]
 ) -> tuple[Run, Statistics | None, list[str]]:
     """Return a run, the report of the fit that it led to, and warnings.
 
@@ -140,7 +140,7 @@ def reported(
     """
     if problem.fit is None or problem.fit.is_plain:
         return run, None, []
-    found = doubts(run)
+    found = diagnose(run)
     if problem.fit.is_linear:
         return run, found.report, found.remarks
     if found.lost and run.outcome.reason.ending is Ending.CONVERGED:

@@ -1,4 +1,4 @@
-"""Residuals and their Jacobian as a triangle, which holds all that a step needs, and the steps."""
+"""Residuals and their Jacobian as QR factors, which hold all that a step needs, and the steps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RANK_TOLERANCE = 1e-14
 """The part of the largest singular value, with columns of length 1, below which one counts as 0."""
 
 
-class Triangle(NamedTuple):
+class QRFactors(NamedTuple):
     """A linear least-squares problem |J s + r| in p rows, and the objective where it was made."""
 
     factor: Matrix
@@ -131,7 +131,7 @@ def joined(triangles: Iterable[Matrix], parameters: int) -> tuple[Matrix, Vector
     return full[:parameters, :parameters].copy(), full[:parameters, parameters].copy()
 
 
-def linearised(residuals: Residuals, point: Vector, loss: Loss | None = None) -> Triangle:
+def linearised(residuals: Residuals, point: Vector, loss: Loss | None = None) -> QRFactors:
     """Return the triangle of the residuals at a point, rescaled for a loss.
 
     Raises MathematicsError where a residual, a derivative or the objective is not finite.
@@ -141,7 +141,7 @@ def linearised(residuals: Residuals, point: Vector, loss: Loss | None = None) ->
     if not (np.all(np.isfinite(factor)) and np.all(np.isfinite(rotated))):
         message = "the Jacobian of the residuals is too large"
         raise MathematicsError(message)
-    return Triangle(factor, rotated, checked(norm(np.array([size for _, size in found]))))
+    return QRFactors(factor, rotated, checked(norm(np.array([size for _, size in found]))))
 
 
 def size_of(blocks: Iterable[Vector], loss: Loss | None = None) -> float:
@@ -237,18 +237,18 @@ def step_between(factor: Matrix, rotated: Vector, lower: Vector, upper: Vector) 
 
 
 def full_step(
-    triangle: Triangle, point: Vector, box: Box, scale: Vector, tolerance: float | None = None
+    factors: QRFactors, point: Vector, box: Box, scale: Vector, tolerance: float | None = None
 ) -> Vector:
     """Return the Gauss–Newton step from a point that the box allows, not damped.
 
     `scale` makes columns of J of similar length; `tolerance` is that of `solution`.
     """
-    factor = triangle.factor / scale
+    factor = factors.factor / scale
     if box.is_unbounded:
-        change, _ = solution(factor, triangle.rotated, tolerance)
+        change, _ = solution(factor, factors.rotated, tolerance)
     else:
         lower, upper = box.room(point)
-        change = step_between(factor, triangle.rotated, lower * scale, upper * scale)
+        change = step_between(factor, factors.rotated, lower * scale, upper * scale)
     return np.asarray(change / scale)
 
 
@@ -268,30 +268,30 @@ class LinearisedResiduals:
         factor: float = 1.0,
     ) -> None:
         self.point = point
-        self.triangle = linearised(residuals, point, loss)
+        self.factors = linearised(residuals, point, loss)
         self._box = box
         self._factor = factor
 
     @property
     def value(self) -> float:
         """The objective."""
-        return self._factor * self.triangle.norm**2
+        return self._factor * self.factors.norm**2
 
     @property
     def gradient_norm(self) -> float:
         """The norm of its gradient, without what a limit stops."""
-        followed = self._box.free_gradient(self.point, self.triangle.gradient)
+        followed = self._box.free_gradient(self.point, self.factors.gradient)
         return self._factor * finite_norm(followed)
 
     @cached_property
     def scale(self) -> Vector:
         """What the parameters are multiplied with here so that none counts more than others."""
-        return scaling(self.triangle.column_norms, np.abs(self.point))
+        return scaling(self.factors.column_norms, np.abs(self.point))
 
     @cached_property
     def step(self) -> Vector:
         """The undamped step that the box allows."""
-        return full_step(self.triangle, self.point, self._box, self.scale)
+        return full_step(self.factors, self.point, self._box, self.scale)
 
     @cached_property
     def length(self) -> float:

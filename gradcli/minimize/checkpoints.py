@@ -53,14 +53,14 @@ def _digest(values: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-class Keeper(Observer):
+class CheckpointWriter(Observer):
     """Writes the state of a run to a file, now and then; whoever runs it calls `write` at its end.
 
     `every` is the number of steps between two states; None keeps one a second, or one an epoch.
     Raises FileError at once when the file could never be written.
     """
 
-    keeps = True
+    wants_state = True
 
     def __init__(self, path: str, every: int | None, identity: Mapping[str, Any]) -> None:
         checkpoint.check_writable(path)
@@ -70,7 +70,7 @@ class Keeper(Observer):
         self._state: dict[str, Any] | None = None
         self._written = time.monotonic()
 
-    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+    def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         """Take note of the state after a step, and write it if it is time to."""
         self._state = state
         if self._every is not None:
