@@ -74,18 +74,14 @@ class Rows(Observer):
 
     def __init__(self, names: Sequence[str], output: Output, stride: int) -> None:
         self._stream = Stream(columns(names), output)
-        self._stride = stride
+        self.stride: int = stride
         self._skipped: Iterate | None = None
 
     def step(self, record: Iterate) -> None:
         """Print the step if it is one of those to show."""
-        self._skipped = record if record.step % self._stride else None
+        self._skipped = record if record.step % self.stride else None
         if self._skipped is None:
             self._stream.row(record)
-
-    def following(self, step: int) -> int:
-        """Return the next step to print."""
-        return step - step % self._stride + self._stride
 
     def end(self) -> None:
         """Print the last step if it was passed over."""
@@ -108,6 +104,8 @@ LOG_FORMATS: dict[str, Callable[[list[str], list[Any] | None], str]] = {
 class Log(Observer):
     """Rows of a log file, with numbers that read back exactly."""
 
+    stride = 1
+
     def __init__(self, add: Callable[[str], None], columns: Sequence[Column], ending: str) -> None:
         self._add = add
         self._line = LOG_FORMATS[ending]
@@ -121,10 +119,6 @@ class Log(Observer):
     def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:  # noqa: ARG002
         """Write the row of an epoch."""
         self._write(epoch)
-
-    def following(self, step: int) -> int:
-        """Return the step after this one."""
-        return step + 1
 
     def _write(self, item: Any) -> None:
         if not self._keys:  # only now: an error at the start leaves the file of before

@@ -61,7 +61,7 @@ def chosen(task: Task, settings: Settings) -> Method:
     if task.is_streamed:
         return Method("lbfgs", {}, "the data are read in blocks, too large to be held in memory")
     if count <= NEWTON_PARAMETERS:
-        numbers = f"{count} parameter{'s' * (count != 1)}"
+        numbers = stopping.counted(count, "parameter")
         why = f"{numbers}, few enough for the exact Hessian"
         if task.kinks():
             return Method("newton", ROUNDED, f"{why}; kinks are rounded at first")

@@ -8,7 +8,7 @@ from gradcli.errors import printable
 from gradcli.graph.literals import number_text, value_text
 from gradcli.records import NamedTuple
 from gradcli.sheets import Column, Entries, Html, Lines, cells, headings, show
-from gradcli.solvers.stopping import Ending
+from gradcli.solvers.stopping import Ending, counted
 from gradcli.values import entries, numbers
 
 if TYPE_CHECKING:
@@ -337,8 +337,7 @@ class Minimum(NamedTuple):
     @property
     def ends(self) -> str:
         """How many different ends several starts had, in words."""
-        count = len(self.minima)
-        return f"{count} different end{'s' * (count != 1)}"
+        return counted(len(self.minima), "different end")
 
     def _written(self, sheet: Lines) -> str:
         """Return the report and the warnings as text."""

@@ -211,7 +211,7 @@ class Refit:
         """Return which start led to the fit."""
         if self._best is self._first or self._best is None:
             others = self.starts - 1
-            return f"{others} other start{'s' * (others != 1)} led to no lower end"
+            return f"{stopping.counted(others, 'other start')} led to no lower end"
         which = f"start {self._number} of {self.starts}"
         if self._first is None:
             return f"the first start has no value; the fit was found from {which}"

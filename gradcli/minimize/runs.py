@@ -261,7 +261,7 @@ class Runs:
         with self._interruptible(), suppress(_AllOver):
             found = multistart.runs(attempt, start, box, count, settings.seed, known)
             if found.undefined:
-                times = f"{found.undefined} start{'s' * (found.undefined != 1)}"
+                times = stopping.counted(found.undefined, "start")
                 self.warnings.append(f"{times} had no value, and others were tried instead")
         self.starts = len(ended)
         distinct = multistart.distinct([run.outcome for run in ended])

@@ -364,12 +364,7 @@ class Training:
         """Return the formula read for these shapes."""
         return with_shapes(self._formula, self._formula.origin, shapes)
 
-    def _task(
-        self,
-        data: Block | Rows,
-        start: Mapping[str, Any],
-        formula: Typed,
-    ) -> Task:
+    def _task(self, data: Block | Rows, start: Mapping[str, Any], formula: Typed) -> Task:
         """Return the task of minimising the formula, read for these rows."""
         settings = self._settings
         if isinstance(data, dict) or getattr(data, "batch", None):  # whose rows nobody can find

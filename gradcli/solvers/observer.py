@@ -16,6 +16,8 @@ class Observer:
     ended lowest."""
     wants_state = False
     """Whether it is given the state after the steps that it sees."""
+    stride: int | None = None
+    """Every so many steps it is to see one for sure; None for no step in particular."""
 
     def start(self) -> None:
         """Take note that the run sets off."""
@@ -23,9 +25,9 @@ class Observer:
     def step(self, record: Any) -> None:
         """Take note of a step as it is made; number 0 is the start."""
 
-    def following(self, step: int) -> int | None:  # noqa: ARG002 - as every observer
+    def following(self, step: int) -> int | None:
         """Return the next step after this one that it wants to see for sure; None for none."""
-        return None
+        return None if self.stride is None else step - step % self.stride + self.stride
 
     def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         """Take note of the state after a step, from which a run goes on as if it had never stopped.
@@ -53,16 +55,14 @@ class Observer:
 class Each(Observer):
     """Calls a function with every step."""
 
+    stride = 1
+
     def __init__(self, see: Callable[[Any], object]) -> None:
         self._see = see
 
     def step(self, record: Any) -> None:
         """Call the function."""
         self._see(record)
-
-    def following(self, step: int) -> int:
-        """Return the step after this one."""
-        return step + 1
 
 
 class Thinned(Observer):
@@ -74,26 +74,22 @@ class Thinned(Observer):
         None keeps them all.
         """
         self._most = most
-        self._stride = stride
+        self.stride: int = stride
         self._sampled: list[Any] = []
         self._last: Any = None
 
     def step(self, record: Any) -> None:
         """Keep the step, for now or for good."""
         self._last = record
-        if record.step % self._stride == 0:
+        if record.step % self.stride == 0:
             self._sampled.append(record)
             self.thin(self._most)
-
-    def following(self, step: int) -> int:
-        """Return the next step after this one that is worth keeping."""
-        return step - step % self._stride + self._stride
 
     def thin(self, most: int | None) -> None:
         """Keep at most so many steps, besides the last one."""
         while most is not None and len(self._sampled) > most:
-            self._stride *= 2
-            self._sampled = [kept for kept in self._sampled if kept.step % self._stride == 0]
+            self.stride *= 2
+            self._sampled = [kept for kept in self._sampled if kept.step % self.stride == 0]
 
     @property
     def iterates(self) -> list[Any]:
@@ -115,7 +111,7 @@ class Observers(Observer):
         self._all = list(observers)
         self._is_maximum = is_maximum
         self.wants_state = any(each.wants_state for each in self._all)
-        self._calls = {event: self._with(event) for event in ("step", "following", "batch", "stop")}
+        self._calls = {event: self._with(event) for event in ("step", "batch", "stop")}
 
     def _with(self, event: str) -> list[Callable[..., Any]]:
         """Return the methods of those that override the method of an event."""
@@ -141,14 +137,13 @@ class Observers(Observer):
 
     def following(self, step: int) -> int | None:
         """Return the first step that one of them wants to see."""
-        wanted = [call(step) for call in self._calls["following"]]
+        wanted = [each.following(step) for each in self._all]
         return min([other for other in wanted if other is not None], default=None)
 
     def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         """Give the state to those that keep it."""
         for each in self._all:
-            if each.wants_state:
-                each.save(step, state, ends_epoch=ends_epoch)
+            each.save(step, state, ends_epoch=ends_epoch)
 
     def batch(self, epoch: int, rows: int, value: float) -> None:
         """Notify all of them."""

@@ -13,17 +13,14 @@ from gradcli.solvers.observer import Observer
 from gradcli.solvers.stopping import Ending, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from gradcli.solvers.stopping import Reason
-
     Mask = NDArray[np.bool_]
     Vector = NDArray[np.float64]
     Matrix = NDArray[np.float64]
-    from collections.abc import Mapping
 
 
 class Evaluated(Protocol):

@@ -173,14 +173,12 @@ class Strides(Observer):
     wants_state = True
 
     def __init__(self, stride: int, seen: list[Record]) -> None:
-        self.stride, self.seen = stride, seen
+        self.stride: int | None = stride
+        self.seen = seen
         self.states: dict[int, dict[str, Any]] = {}
 
     def step(self, record: Record) -> None:
         self.seen.append(record)
-
-    def following(self, step: int) -> int:
-        return step - step % self.stride + self.stride
 
     def save(self, step: int, state: dict[str, Any], **_: Any) -> None:
         self.states[step] = state
