@@ -107,9 +107,9 @@ class Formulas:
     def problem(self, request: Request) -> Problem:
         """Return a formula with the values of its names. Raises as arguments.problem_of."""
         values, shapes = ({}, request.values) if self._has_shapes else (request.values, {})
-        text, where = request.text, request.where
+        text, prefix = request.text, request.prefix
         optional = arguments.needed(self._parameters or {}, text, values)
-        return arguments.problem_of(text, values, where, optional, shapes, self.known)
+        return arguments.problem_of(text, values, prefix, optional, shapes, self.known)
 
     def curve(self, text: str) -> Problem:
         """Return a formula beside those of the words, with the values of its names."""
@@ -124,7 +124,7 @@ class Formulas:
             try:
                 yield self.problem(request)
             except GradcliError as error:
-                error.message = request.where + error.message
+                error.message = request.prefix + error.message
                 raise
 
     def requests(self) -> Iterator[Request]:
@@ -136,10 +136,10 @@ class Formulas:
             return
         is_empty = True
         for number, line in self._lines:
-            where = f"line {number}: "
+            prefix = f"line {number}: "
             if line is None:
                 is_empty = False
-                yield Request(None, {}, where)
+                yield Request(None, {}, prefix)
                 continue
             text = line.rstrip("\r").removeprefix(arguments.BYTE_ORDER_MARK)
             if not text.partition("#")[0].strip(" \t\r"):
@@ -150,7 +150,7 @@ class Formulas:
                 mentioned = names_in(text)
                 values = {name: value for name, value in values.items() if name in mentioned}
                 self._used.update(values)
-            yield Request(text, values, where)
+            yield Request(text, values, prefix)
         if is_empty:
             message = f"{self._place} holds no formula"
             raise FormulaError(message, hint="write one a line, for example 'x^2 + 1'")
@@ -327,8 +327,8 @@ class Complaints:
         output = self._output
         output.discard()
         if request is not None:
-            if not problem.message.startswith(request.where):
-                problem.message = request.where + problem.message
+            if not problem.message.startswith(request.prefix):
+                problem.message = request.prefix + problem.message
             problem.source = problem.source or request.typed
         if output.json:
             output.document(error_document(problem))

@@ -135,7 +135,7 @@ def opened(options: Data, request: Request, known: Errors | None = None) -> Iter
 
     keywords = reading(options)
     x, curves = (options.x, options.curves) if isinstance(options, Beside) else (None, ())
-    text, where = request.text, request.where
+    text, prefix = request.text, request.prefix
     values, errors = arguments.without_errors(request.values)
     for name, value in {**values, **request.beside}.items():
         if hasattr(value, "listed"):
@@ -148,14 +148,14 @@ def opened(options: Data, request: Request, known: Errors | None = None) -> Iter
     source, names = columns.opened(paths, text, others, **keywords)
     with shares(options) as share:
         formula = RowFormula(text, values, source, names, paths, others, share)
-        arguments.said(formula.formula, where)
-        say_classes(source, names, where)
-        over = OverRows(formula, where, errors, known)
+        arguments.said(formula.formula, prefix)
+        say_classes(source, names, prefix)
+        over = OverRows(formula, prefix, errors, known)
         if x is not None:
             over.against = _against(x, over, {**arguments.needed(saved, x), **request.beside})
         over.curves = [curve(each, request.beside, saved) for each in curves]
         yield over
-    say_read(source, where)
+    say_read(source, prefix)
 
 
 def _against(text: str, over: OverRows, values: Mapping[str, Any]) -> Against:
@@ -174,17 +174,17 @@ def _against(text: str, over: OverRows, values: Mapping[str, Any]) -> Against:
 
 
 class OverRows:
-    """A formula over the rows of files, for a command; `where` is its line if it is one of many."""
+    """A formula over the rows of files, for a command; `prefix` of messages is its line of many."""
 
     def __init__(
         self,
         formula: RowFormula,
-        where: str = "",
+        prefix: str = "",
         errors: Mapping[str, Any] | None = None,
         known: Errors | None = None,
     ) -> None:
         self.formula = formula
-        self.where = where
+        self.prefix = prefix
         self.per_row = formula.per_row
         self.against: Against | None = None
         """What the rows are plotted against, if that is asked for."""
@@ -199,7 +199,7 @@ class OverRows:
         found = self.formula
         data = found.data if found.held is not None else dict.fromkeys(found.columns)
         more: dict[str, Any] = {"data": data, "errors": self._errors, "known": self._known}
-        return Problem(found.formula, found.values, self.where, **more)
+        return Problem(found.formula, found.values, self.prefix, **more)
 
     def at_values(self, output: Output, wrt: Sequence[str] = ()) -> Point | Sums:
         """Return the formula over all rows, with the derivatives with respect to `wrt`."""
@@ -230,7 +230,7 @@ class OverRows:
         except FileError as error:
             if errors.are_needed(problem):
                 raise
-            note(f"{self.where}the value has no standard error: {error.message}")
+            note(f"{self.prefix}the value has no standard error: {error.message}")
             return False
         return True
 
@@ -245,25 +245,25 @@ def check_syntax(text: str, names: Sequence[str]) -> None:
         parse(text, names)
 
 
-def say_read(source: Source, where: str = "") -> None:
+def say_read(source: Source, prefix: str = "") -> None:
     """Say what the last pass left out, and what the numbers of dates count."""
     for name, dates in source.origins.items():
         if dates.origin is not None:
-            note(f"{where}{name} counts {dates.unit} since {dates.origin.isoformat(' ')}")
+            note(f"{prefix}{name} counts {dates.unit} since {dates.origin.isoformat(' ')}")
     if source.comments:
         lines = "comment line stands" if source.comments == 1 else "comment lines stand"
-        note(f"{where}{source.comments} {lines} among the rows")
+        note(f"{prefix}{source.comments} {lines} among the rows")
     if source.dropped:
         rows = "row is" if source.dropped == 1 else "rows are"
-        note(f"{where}{source.dropped} {rows} left out because a value is missing")
+        note(f"{prefix}{source.dropped} {rows} left out because a value is missing")
 
 
-def say_classes(source: Source, names: Collection[str], where: str = "") -> None:
+def say_classes(source: Source, names: Collection[str], prefix: str = "") -> None:
     """Say which number stands for which text."""
     for name, texts in source.classes.items():
         if name in names:
             shown = [f"{printable(text, 30)} = {number}" for number, text in enumerate(texts)]
-            note(f"{where}{name}: {listed(shown)}")
+            note(f"{prefix}{name}: {listed(shown)}")
 
 
 # ---------------------------------------------------------------- files that are written

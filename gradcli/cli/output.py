@@ -320,18 +320,18 @@ def _parts(
     return parts
 
 
-def said_of_digits(here: Point | Sums) -> dict[str, Any]:
+def said_of_digits(point: Point | Sums) -> dict[str, Any]:
     """Return what a document says about digits: how many of the value and of derivatives.
 
     Where all that binds a name in them is proved, it says so.
     """
-    if not here.digits:
+    if not point.digits:
         return {}
-    names = {name: n for name, n in here.digits.items() if name}
+    names = {name: n for name, n in point.digits.items() if name}
     said: dict[str, Any] = {
-        "digits": {"value": here.digits[""]} | ({"gradient": names} if names else {})
+        "digits": {"value": point.digits[""]} | ({"gradient": names} if names else {})
     }
-    proofs = getattr(here, "proofs", {})
+    proofs = getattr(point, "proofs", {})
     return said | ({"proved": True} if proofs and all(proofs.values()) else {})
 
 
@@ -342,12 +342,12 @@ def note(text: str) -> None:
     complain(f"{styled('note:', BLUE)} {printable(text, 1000)}")
 
 
-def say_notes(notes: Sequence[Note], where: str = "") -> None:
+def say_notes(notes: Sequence[Note], prefix: str = "") -> None:
     """Say the notes about derivatives, of many only the first and their number."""
     for remark in notes[:SHOWN_NOTES]:
-        note(where + str(remark))
+        note(prefix + str(remark))
     if len(notes) > SHOWN_NOTES:
-        note(f"{where}and {len(notes) - SHOWN_NOTES} more; in JSON are all")
+        note(f"{prefix}and {len(notes) - SHOWN_NOTES} more; in JSON are all")
 
 
 def error(problem: GradcliError, *, json: bool = False) -> None:

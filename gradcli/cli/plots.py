@@ -179,7 +179,7 @@ def over_ranges(
     if to.is_text:
         return
     for problem, wrt in problems:
-        output.label = problem.source if problem.where else None
+        output.label = problem.source if problem.prefix else None
         tables.show(problem, output, wrt, gaps=True)
 
 
@@ -190,7 +190,7 @@ def _function(
     from gradcli.plotting.curves import Function
 
     nonfinite, errors = output.allow_nonfinite, None if wrt else _row_errors(problem)
-    return Function(problem.formula, problem.values, ranges, wrt, nonfinite, errors, problem.where)
+    return Function(problem.formula, problem.values, ranges, wrt, nonfinite, errors, problem.prefix)
 
 
 def _row_errors(problem: Problem) -> RowErrors | None:

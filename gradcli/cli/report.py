@@ -227,19 +227,19 @@ def _quantity(
 ) -> Quantity:
     own = formula.free_names
     try:
-        here = formula.at_values({used: values[used] for used in own})
+        point = formula.at_values({used: values[used] for used in own})
     except MathematicsError as error:
         return Quantity(name, float("nan"), None, f"{name}: {error.message}")
     if known is None:
-        return Quantity(name, here.value, None)
+        return Quantity(name, point.value, None)
     from gradcli.uncertainty.propagation import Saved, inputs, propagate
 
     saved = Saved(known["names"], known["matrix"], known["degrees_of_freedom"]).of(own)
     try:
-        return Quantity(name, here.value, propagate(here, inputs({}, None, saved)))
+        return Quantity(name, point.value, propagate(point, inputs({}, None, saved)))
     except MathematicsError as error:
         warning = f"{name} has no standard error: {error.message}"
-        return Quantity(name, here.value, None, warning)
+        return Quantity(name, point.value, None, warning)
 
 
 # ---------------------------------------------------------------- --also

@@ -53,9 +53,9 @@ def show(
     make = partial(ranges.Table, problem.formula, problem.values, problem.ranges, gaps=gaps)
     table = _shown(_Headings(problem, names, names, (), wrt), make, output)
     if not gaps:
-        _say_kinks(table, problem.formula, problem.where)
+        _say_kinks(table, problem.formula, problem.prefix)
     for sentence in [*table.notes(), *_single(problem)][:SHOWN_NOTES]:
-        note(problem.where + sentence)
+        note(problem.prefix + sentence)
 
 
 class _Headings(NamedTuple):
@@ -98,7 +98,7 @@ def _shown(head: _Headings, make: Callable[..., Table], output: Output) -> Table
         except (MathematicsError, ShapeError) as error:
             if errors.are_needed(problem):
                 raise
-            note(f"{problem.where}the values have no standard errors: {error.message}")
+            note(f"{problem.prefix}the values have no standard errors: {error.message}")
         else:
             return with_errors
     table = make(head.wrt)
@@ -129,9 +129,9 @@ def show_rows(over: OverRows, output: Output, wrt: Sequence[str] = ()) -> None:
     inputs = [entry for each in formula.columns.items() for entry in entry_names(*each)]
     head = _Headings(over.problem(), names, inputs, formula.entry, wrt)
     table = _shown(head, partial(RowTable, formula), output)
-    _say_kinks(table, formula.formula, over.where)
+    _say_kinks(table, formula.formula, over.prefix)
     for sentence in table.notes():
-        note(over.where + sentence)
+        note(over.prefix + sentence)
 
 
 def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
@@ -151,9 +151,9 @@ def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
         output.block(before)
 
 
-def _say_kinks(table: Table, formula: Formula, where: str = "") -> None:
+def _say_kinks(table: Table, formula: Formula, prefix: str = "") -> None:
     for node, sentence in list(table.kinks.items())[:SHOWN_NOTES]:
-        note(f"{where}{sentence}: {node_label(formula.graph, node)}")
+        note(f"{prefix}{sentence}: {node_label(formula.graph, node)}")
 
 
 def _single(problem: Problem) -> list[str]:

@@ -31,17 +31,19 @@ if TYPE_CHECKING:
     from gradcli.uncertainty.propagation import Inputs, Samples, Saved, Uncertainty
 
 
-def relative(slopes: Mapping[str, Any], problem: Problem, here: Any) -> dict[str, Any]:
+def relative(slopes: Mapping[str, Any], problem: Problem, point: Any) -> dict[str, Any]:
     """Return the elasticities x/f df/dx: by how many percent the value moves for one of x.
 
     Raises MathematicsError for a value of 0, of which there is no part.
     """
-    if not here.value:
+    if not point.value:
         message = "the value is 0, so that it has no relative derivatives"
         raise MathematicsError(message, hint="leave out --relative")
     values = {**problem.data, **problem.values}
     return {
-        name: (values[name] if values.get(name) is not None else here.at(name)) * slope / here.value
+        name: (values[name] if values.get(name) is not None else point.at(name))
+        * slope
+        / point.value
         for name, slope in slopes.items()
     }
 
@@ -105,15 +107,15 @@ class Errors:
     def refuse(self, problem: Problem, message: str, hint: str) -> None:
         """Say that errors are left out; where they are needed, as an error."""
         if self.are_needed(problem):
-            raise UsageError(problem.where + message, hint=f"{hint}, or leave out the errors")
+            raise UsageError(problem.prefix + message, hint=f"{hint}, or leave out the errors")
         if self.of(problem) is not None:
-            note(f"{problem.where}{message}")
+            note(f"{problem.prefix}{message}")
 
     def are_wanted(self, problem: Problem, output: Output) -> bool:
         """Whether the error is to be shown: a pipe that only --params gave errors gets a number."""
         return self.are_needed(problem) or output.json or output.pretty
 
-    def at(self, here: Point, problem: Problem, output: Output | None = None) -> Result | None:
+    def at(self, point: Point, problem: Problem, output: Output | None = None) -> Result | None:
         """Return the value with its error; None where no name has one, or none is wanted.
 
         Where only a saved fit would give it and cannot, a note says so.
@@ -125,11 +127,11 @@ class Errors:
         if inputs is None:
             return None
         try:
-            found = propagate(here, inputs)
+            found = propagate(point, inputs)
         except (MathematicsError, ShapeError) as error:
             if self.are_needed(problem):
                 raise
-            note(f"{problem.where}the value has no standard error: {error.message}")
+            note(f"{problem.prefix}the value has no standard error: {error.message}")
             return None
         drawn = None
         if self.samples is not None:
@@ -138,7 +140,7 @@ class Errors:
             graph, root = problem.formula.graph, problem.formula.id
             values = {**problem.data, **problem.values}
             drawn = sampled(graph, root, values, inputs, found, self.samples, self._seed)
-        notes = [*here.remarks, *here.notes(inputs.bases)]
+        notes = [*point.remarks, *point.notes(inputs.bases)]
         return Result(found, self.confidence, inputs, drawn, notes)
 
     def of_rows(self, problem: Problem) -> RowErrors | None:
@@ -162,7 +164,7 @@ class Errors:
         if self.are_needed(problem):
             hint = f"write a name of its own in place of {other}"
             raise NameValueError(message, hint=hint)
-        note(f"{problem.where}the values have no standard errors: {message}")
+        note(f"{problem.prefix}the values have no standard errors: {message}")
         return None
 
 
@@ -259,19 +261,19 @@ class Result:
             low, high = map(output.cell, self.interval)
             output.line(f"{low} to {high} with probability {self.confidence:g}")
 
-    def say(self, where: str) -> None:
+    def say(self, prefix: str) -> None:
         """Print a note where the second order changes the standard error much."""
         if self.uncertainty.is_curved and self.second is not None:
             first, second = self.uncertainty.standard_error, self.second.standard_error
             note(
-                f"{where}the second order moves the standard error from "
+                f"{prefix}the second order moves the standard error from "
                 f"{first:.4g} to {second:.4g}; --samples N draws the distribution"
             )
 
 
 def show(problem: Problem, result: Result, output: Output) -> None:
     """Add a value with its error to the output."""
-    say_notes(result.notes, problem.where)
+    say_notes(result.notes, problem.prefix)
     if output.json:
         said = {"notes": [str(remark) for remark in result.notes]} if result.notes else {}
         output.document(problem.document() | result.document() | said)
@@ -283,7 +285,7 @@ def show(problem: Problem, result: Result, output: Output) -> None:
     else:
         result.show(result.columns, output)
     if not output.pretty:  # a terminal shows both orders
-        result.say(problem.where)
+        result.say(problem.prefix)
 
 
 def _on_terminal(result: Result, output: Output) -> None:

@@ -400,22 +400,22 @@ class _Search:
             try:
                 function = self._lagrangian(found)
                 _, slope = function(x)
-                here, rows = self._constraints(x)
+                trial, rows = self._constraints(x)
                 matrix = function.hessian(x)
             except MathematicsError:
                 break
             free = ~self._blocked(x, slope)
-            error = float(np.hypot(np.linalg.norm(slope[free]), np.linalg.norm(here.c[active])))
+            error = float(np.hypot(np.linalg.norm(slope[free]), np.linalg.norm(trial.c[active])))
             if not error < lowest:
                 break
-            lowest, best = error, (here, found)
+            lowest, best = error, (trial, found)
             jacobian = rows[active][:, free]
             size, others = int(free.sum()), int(active.sum())
             system = np.zeros((size + others, size + others))
             system[:size, :size] = matrix[np.ix_(free, free)]
             system[:size, size:] = jacobian.T
             system[size:, :size] = jacobian
-            right = -np.concatenate([slope[free], here.c[active]])
+            right = -np.concatenate([slope[free], trial.c[active]])
             move = np.linalg.lstsq(system, right, rcond=1e-14)[0]
             if not np.isfinite(move).all():
                 break
@@ -426,11 +426,11 @@ class _Search:
             found[active] += move[size:]
         if best is None:
             return None
-        here, found = best
-        far = np.linalg.norm(here.point - state.point)
+        trial, found = best
+        far = np.linalg.norm(trial.point - state.point)
         if far > 0.1 * (1 + np.linalg.norm(state.point)):
             return None
-        return self._accepted(here, found)
+        return self._accepted(trial, found)
 
     def _lower(
         self, function: VectorObjective, point: Vector, slope: float, suspects: Any = None

@@ -254,17 +254,17 @@ def certainty(
     found: dict[str, int] = {}
     warnings: list[str] = []
     with suppress(GradcliError):
-        here = objective.at(blocks_of(problem, best.outcome.record.point))
-        digits, error = here.certainty(objective.parameters)
+        point = objective.at(blocks_of(problem, best.outcome.record.point))
+        digits, error = point.certainty(objective.parameters)
         found["minimum"] = digits
         if digits < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
-            where = here.least_certain(objective.parameters)
+            part_name = point.least_certain(objective.parameters)
             warnings.append(
-                f"{_few_digits(digits, f'the {extreme}')}; the others are lost in {where}"
+                f"{_few_digits(digits, f'the {extreme}')}; the others are lost in {part_name}"
             )
-        found["gradient_norm"] = _of_gradient(here, problem, best, warnings)
-        part = error / abs(here.value) if here.value else math.inf
-        found |= _of_fit(problem, here, report, part, warnings)
+        found["gradient_norm"] = _of_gradient(point, problem, best, warnings)
+        part = error / abs(point.value) if point.value else math.inf
+        found |= _of_fit(problem, point, report, part, warnings)
     return found, warnings
 
 
@@ -273,14 +273,14 @@ def _few_digits(count: int, quantity: str) -> str:
     return f"{few} of {quantity} {'is' if count <= 1 else 'are'} certain"
 
 
-def _of_gradient(here: Point, problem: Task, best: Run, warnings: list[str]) -> int:
+def _of_gradient(point: Point, problem: Task, best: Run, warnings: list[str]) -> int:
     """Return the digits of the norm of the gradient.
 
     At a minimum it is what rounding leaves of it. So there is a warning only where rounding may
     hide a gradient that is not small beside those on the way, though the run says it converged.
     """
     norm = best.outcome.record.gradient_norm
-    slopes = here.slopes_and_bounds(problem.objective.parameters)
+    slopes = point.slopes_and_bounds(problem.objective.parameters)
     error = math.hypot(*numbers([bound for _, bound in slopes]))
     digits = certain_digits(norm, error)
     steepest = max((record.gradient_norm for record in best.records), default=norm)
@@ -291,7 +291,7 @@ def _of_gradient(here: Point, problem: Task, best: Run, warnings: list[str]) -> 
 
 
 def _of_fit(
-    problem: Task, here: Point, report: Statistics | None, part: float, warnings: list[str]
+    problem: Task, point: Point, report: Statistics | None, part: float, warnings: list[str]
 ) -> dict[str, int]:
     """Return the digits of fitted values and of standard errors where they are fewest.
 
@@ -303,7 +303,7 @@ def _of_fit(
         return {}
     import numpy as np
 
-    (residual, off), *columns = here.rates_and_bounds(
+    (residual, off), *columns = point.rates_and_bounds(
         fit.squares.residual,
         objective.parameters
         if objective.size <= LM_PARAMETERS and objective.size * len(response) <= MOST_ENTRIES

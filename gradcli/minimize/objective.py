@@ -321,9 +321,9 @@ class Objective:
 
     def checked(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
         """Return what a call does, found by the interpreter, which checks every step."""
-        here = self.at(point)
-        slopes = here.gradient(self.parameters)
-        return here.value, [slopes[name] for name in self.parameters]
+        result = self.at(point)
+        slopes = result.gradient(self.parameters)
+        return result.value, [slopes[name] for name in self.parameters]
 
     def at(self, point: Sequence[Any]) -> Point:
         """Return the formula at a point. Raises MathematicsError where it has no finite value."""

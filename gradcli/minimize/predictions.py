@@ -175,7 +175,7 @@ class Predictions:
         names = self.names
         lost = 0
         is_derived = known is not None or influence is not None
-        for data, residual, response, jacobian, here in self._parts(is_derived=is_derived):
+        for data, residual, response, jacobian, all_values in self._parts(is_derived=is_derived):
             columns = [part for array in data for part in _flat(array)]
             if response is None:
                 columns += _flat(residual)
@@ -188,7 +188,7 @@ class Predictions:
                 for array in (fitted, residual, fitted - half, fitted + half):
                     columns += _flat(array)
                 if influence is not None and jacobian is not None:
-                    weights = self._of_rows(self._fit.squares.weight, here, residual.shape)
+                    weights = self._of_rows(self._fit.squares.weight, all_values, residual.shape)
                     leverage, distance, follows = influence.of_rows(
                         residual.ravel(),
                         self._sign * jacobian,
@@ -262,13 +262,13 @@ class Predictions:
         The response, which does not matter for fitted values and band, is that of the first row.
         """
         assert self.predictor is not None  # noqa: S101 - the caller has seen it
-        here = self._objective
-        first = here.in_memory() if self._rows is None else next(iter(self._rows.blocks(1)))
+        whole = self._objective
+        first = whole.in_memory() if self._rows is None else next(iter(self._rows.blocks(1)))
         columns = {name: np.full(len(values), float(first[name][0])) for name in self._columns}
         columns[self.predictor] = values
-        fixed = {name: x for name, x in here.constants.items() if name not in self._columns}
+        fixed = {name: x for name, x in whole.constants.items() if name not in self._columns}
         objective = Objective(
-            here.graph, here.result, here.parameters, None, fixed, is_compiled=False
+            whole.graph, whole.result, whole.parameters, None, fixed, is_compiled=False
         )
         known = self._fit, self._point, [*columns], self._free, self._confidence, self._rss
         made = Predictions(*known, missing=self._missing)

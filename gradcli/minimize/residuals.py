@@ -245,9 +245,9 @@ class ModelResiduals:
         """Return the residuals, and maybe their derivatives, as machine code if that can be."""
         from gradcli.rows.sums import machine_code
 
-        here = self._objective
-        names = [*here.parameters, *self._fixed]
-        return machine_code(here.graph, self._outputs(form), names, here.engine)
+        objective = self._objective
+        names = [*objective.parameters, *self._fixed]
+        return machine_code(objective.graph, self._outputs(form), names, objective.engine)
 
     def _derivatives(self) -> list[int]:
         """Return the derivatives of the residuals with respect to each number, as nodes."""

@@ -103,11 +103,11 @@ class RowSums:
             value, rates, names = nan, {}, self._names_of(part)
             if part not in self._errors:
                 try:
-                    here = self._at(part, block, first, allow_nonfinite=self._nonfinite)
+                    point = self._at(part, block, first, allow_nonfinite=self._nonfinite)
                     if names:
-                        self._notes |= dict.fromkeys(here.notes(names))
-                        rates = here.gradient(names)
-                    value = here.value
+                        self._notes |= dict.fromkeys(point.notes(names))
+                        rates = point.gradient(names)
+                    value = point.value
                 except MathematicsError as error:
                     self._errors[part] = error
             reductions.append(value)
@@ -120,20 +120,20 @@ class RowSums:
         """Return value and derivatives by the chain rule, from the reductions and theirs."""
         root = self._formula.id
         numbers = dict(zip(self._parts, reductions, strict=True))
-        here = self._at(root, known=Values(numbers, set()), allow_nonfinite=True)
-        read = [part for part in self._parts if part in here.read]
+        point = self._at(root, known=Values(numbers, set()), allow_nonfinite=True)
+        read = [part for part in self._parts if part in point.read]
         for part in read:
             if part in self._errors:
                 raise self._errors[part]
         if not self._nonfinite:
             wrong = {part for part in read if not finite(numbers[part])}
-            here = self._at(root, known=Values(numbers, wrong))
+            point = self._at(root, known=Values(numbers, wrong))
         if not self._wrt:
-            return here.value, {}
-        self._notes |= dict.fromkeys(here.notes(self._wrt))
+            return point.value, {}
+        self._notes |= dict.fromkeys(point.notes(self._wrt))
         nodes = self._formula.graph.variables([root])
         own = {name: nodes[name] for name in self._wrt}
-        rates = here.slopes(own | {reduction_name(part): part for part in read})
+        rates = point.slopes(own | {reduction_name(part): part for part in read})
         found = {name: rates[name] for name in own}
         for part, of_part in zip(self._parts, slopes, strict=True):
             names = self._names_of(part) if part in read else ()
@@ -144,7 +144,7 @@ class RowSums:
             if not (self._nonfinite or finite(slope)):
                 message = f"the derivative with respect to {name} is infinite or too large here"
                 raise MathematicsError(message)
-        return here.value, found
+        return point.value, found
 
     def _at(
         self,

@@ -269,10 +269,10 @@ class RowsObjective(Objective):
             if self._outer_curved is None:
                 self._outer_curved = self._outer_objective()
             outer, is_met = self._outer_curved
-            where = np.append(self.layout.vector(point), totals)[is_met]
+            arguments = np.append(self.layout.vector(point), totals)[is_met]
             chain = np.vstack([np.eye(size), *[first for first, _ in both]])[is_met]
-            found = chain.T @ outer.hessian(where) @ chain
-            weights = outer(where)[1][len(where) - len(both) :]
+            found = chain.T @ outer.hessian(arguments) @ chain
+            weights = outer(arguments)[1][len(arguments) - len(both) :]
             for weight, (_, second) in zip(weights, both, strict=True):
                 found = found + weight * second
         except (ValueError, OverflowError, ZeroDivisionError):

@@ -332,16 +332,16 @@ class Runs:
             slope = max(outcome.record.gradient_norm, tolerance)
             found = Surroundings(function, here, box).lower(slope, suspects)
             if isinstance(found, Lower):
-                where = self._changed_values(here, found)
-                return stopping.lower(where, found.value, is_flat=found.is_flat)
+                changes = self._changed_values(here, found)
+                return stopping.lower(changes, found.value, is_flat=found.is_flat)
             if found:
                 return stopping.flat()
         return reason
 
-    def _changed_values(self, here: Vector, lower: Lower) -> str:
+    def _changed_values(self, point: Vector, lower: Lower) -> str:
         """Return the numbers of another point that are not those of this one, by name."""
         names = self.problem.names
-        pairs = zip(names, here.tolist(), lower.point.tolist(), strict=True)
+        pairs = zip(names, point.tolist(), lower.point.tolist(), strict=True)
         return listed([f"{name} = {stopping.short(y)}" for name, x, y in pairs if x != y])
 
     def _seconds_left(self) -> float | None:

@@ -45,7 +45,7 @@ class Function(NamedTuple):
     allow_nonfinite: bool = False
     errors: RowErrors | None = None
     """The uncertain numbers among its values, whose errors make a band."""
-    where: str = ""
+    prefix: str = ""
     """Which line of several it is, for messages."""
 
     def table(self, ranges: Mapping[str, Range]) -> Table:
@@ -81,7 +81,7 @@ class Function(NamedTuple):
     def kinks(self, table: Table) -> list[str]:
         """Return what is to be said about derivatives that are one-sided somewhere in a table."""
         return [
-            f"{self.where}{sentence}: {label(self.formula.graph, node)}"
+            f"{self.prefix}{sentence}: {label(self.formula.graph, node)}"
             for node, sentence in list(table.kinks.items())[:5]
         ]
 
@@ -91,9 +91,9 @@ class Function(NamedTuple):
         try:
             self.formula.at_values({**self.values, **start})
         except MathematicsError as error:
-            error.message = f"{self.where}no point of the range has a value: {error.message}"
+            error.message = f"{self.prefix}no point of the range has a value: {error.message}"
             return error
-        return MathematicsError(f"{self.where}no point of the range has a finite value")
+        return MathematicsError(f"{self.prefix}no point of the range has a finite value")
 
 
 def joined(blocks: Sequence[Sequence[Vector]]) -> list[Vector]:
@@ -126,10 +126,10 @@ def curves(function: Function) -> Curves:
             else f"its derivative with respect to {function.wrt[index - 1]}"
         )
         if missing[index].gaps:
-            notes.append(function.where + missing[index].sentence(title, name))
+            notes.append(function.prefix + missing[index].sentence(title, name))
         cut = limits_at_pole(points, y, evaluate)
         if cut is not None:
-            notes.append(f"{function.where}{title} has a pole; its axis is cut at {both(cut)}")
+            notes.append(f"{function.prefix}{title} has a pole; its axis is cut at {both(cut)}")
         limits.append(cut)
         lines.append(with_gaps(points, y, broken(points, y, evaluate)))
     return Curves(lines, limits, notes)

@@ -64,17 +64,17 @@ def _check(function: Function, first: Function) -> None:
     """Raise UsageError for ranges that do not make one plot."""
     names = list(function.ranges)
     if not names:
-        message = f"{function.where}--plot needs a range, and every name has one value"
+        message = f"{function.prefix}--plot needs a range, and every name has one value"
         example = next(iter(function.formula.free_names), "x")
         raise UsageError(message, hint=f"for example {example}=-5:5:0.01")
     if len(names) > 2:
-        message = f"{function.where}a plot has one or two ranges, and there are {len(names)}"
+        message = f"{function.prefix}a plot has one or two ranges, and there are {len(names)}"
         raise UsageError(message, hint=f"give one value to {names[-1]}")
     if names != list(first.ranges):
-        message = f"{function.where}the formulas have other ranges, and share no axis"
+        message = f"{function.prefix}the formulas have other ranges, and share no axis"
         raise UsageError(message, hint="draw them in several plots")
     if list(function.wrt) != list(first.wrt):
-        message = f"{function.where}the formulas have derivatives by other names"
+        message = f"{function.prefix}the formulas have derivatives by other names"
         raise UsageError(message, hint="choose the same names with --wrt")
     if function is not first and len(names) == 2:
         message = "contours of several formulas do not fit into one plot"

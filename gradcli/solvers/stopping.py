@@ -128,10 +128,12 @@ def stalled(why: str) -> Reason:
     return Reason(Ending.STALLED, f"stopped without converging: {why}")
 
 
-def lower(where: str, value: float, *, is_flat: bool) -> Reason:
+def lower(changes: str, value: float, *, is_flat: bool) -> Reason:
     """Return the reason of a point with a small gradient beside which there are lower ones."""
     sentence = "the objective is flat around this point" if is_flat else "this is no minimum"
-    return stalled(f"{sentence}, and lower at {where} (value {short(value)}); choose another start")
+    return stalled(
+        f"{sentence}, and lower at {changes} (value {short(value)}); choose another start"
+    )
 
 
 def undetermined(names: str) -> Reason:
