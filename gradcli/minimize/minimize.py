@@ -48,8 +48,8 @@ def minimize(
 
     The `observers` watch it; without any its steps are kept in the history. A run that is `resumed`
     from a state that one of them kept goes on as if it had never stopped. Where it `predicts`, a
-    formula that is no fit raises UsageError at once; its table tells the influence of each row
-    where that is wanted.
+    formula that is no fit raises UsageError at once; its table has the influence of each row
+    where `influences`.
     """
     settings = settings or Settings()
     history: list[Iterate] = []

@@ -65,7 +65,7 @@ class Found(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The lowest point of a run that was to end elsewhere."""
+    """The lowest point of a run that ended at a higher one, as its settings asked."""
 
     minimum: float
     parameters: dict[str, Any]

@@ -3,7 +3,8 @@
 Many parameters of a model are linear: once the others are known, one system of equations gives
 them (Golub and Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
 problems whose variables separate", SIAM J. Numer. Anal. 10, 1973). So starts are drawn for the
-others alone, of the sizes that the formula and its data tell, and the best of them are worth a run.
+others alone, of the sizes that follow from the formula and its data, and a run is made from the
+best of them.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class ModelResiduals:
         return work(self._rows_of(form, HeldRows(block), *arguments), *more)
 
     def _begin(self) -> None:
-        """Count a pass over the rows; it tells whether machine code repays from now on."""
+        """Count a pass over the rows, by which it is decided whether machine code repays."""
         self._objective.evaluations += 1
         self._is_native = self._objective.is_native()
 

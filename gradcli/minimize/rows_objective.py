@@ -327,7 +327,7 @@ class RowsObjective(Objective):
     def _outer_objective(self) -> tuple[VectorObjective, Mask]:
         """Return the outer formula as a function of parameters and reductions.
 
-        It takes those numbers of both that stand in it, which the mask tells.
+        It takes those numbers of both that occur in it, which the mask selects.
         """
         outer, result = self._parts.outer, self._parts.result
         reductions = self._parts.names

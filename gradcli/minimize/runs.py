@@ -159,7 +159,7 @@ class Runs:
 
     @property
     def _is_drawn(self) -> bool:
-        """Whether formula and data tell where a fit may start."""
+        """Whether starts of a fit can be derived from formula and data."""
         fit = self.problem.fit
         if fit is None or fit.is_plain or fit.is_linear or self.problem.is_streamed:
             return False
@@ -353,7 +353,7 @@ class Runs:
 
 
 class _RunObserver(Observer):
-    """Tells of the steps of one run, or keeps its records and tells only those who see all runs."""
+    """Passes the steps of one run on, or records them and passes them to those who see all runs."""
 
     def __init__(
         self, runs: Runs, records: list[Record] | None, resumed: Mapping[str, Any] | None
@@ -364,7 +364,7 @@ class _RunObserver(Observer):
         self.wants_state = runs.watched.wants_state
 
     def step(self, record: Record) -> None:
-        """Tell of a step with the parameters by name."""
+        """Pass a step on with the parameters by name."""
         if self._resumed is not None and record.step == self._resumed["step"]:
             # Steps that were taken again to get here are not counted again.
             self._runs.problem.objective.evaluations = self._resumed["evaluations"]

@@ -304,7 +304,7 @@ def is_far(values: Vector, low: float, high: float) -> bool:
 
 
 def check_curves(count: int, hint: str) -> None:
-    """Raise UsageError for more curves than one plot tells apart; the hint is what to do."""
+    """Raise UsageError for more curves than one plot can distinguish; the hint is what to do."""
     if count > CURVES:
         message = f"one plot tells {CURVES} curves apart, and there are {count}"
         raise UsageError(message, hint=hint)

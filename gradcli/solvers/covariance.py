@@ -1,4 +1,4 @@
-"""What residuals and Jacobian at a solution tell: errors, correlations, bands, information."""
+"""Inference from residuals and Jacobian at a solution: errors, correlations, bands, AIC and BIC."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Weights(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What the residuals and their Jacobian at the solution tell."""
+    """What residuals and Jacobian at the solution determine."""
 
     factor: Matrix
     """The upper triangular R of the weighted Jacobian, shape (p, p)."""
@@ -101,7 +101,7 @@ def evidence(
     loss: Loss | None,
     rss: float | None = None,
 ) -> Evidence:
-    """Return what the residuals at a point tell about the parameters that are free there.
+    """Return the evidence of the residuals at a point about the parameters that are free there.
 
     With a loss and weights the residuals yield by `used` only the rows of a weight other than 0,
     whose influence is not that of a residual of 0. `rss` is the sum of squares where it is known
@@ -124,7 +124,7 @@ def evidence(
 
 
 class RowsEvidence(NamedTuple):
-    """What some rows tell: their triangle, and with a loss the influence ψ and its slope ψ'."""
+    """The evidence of some rows: their factor R, and with a loss the influence ψ and slope ψ'."""
 
     triangle: Matrix
     size: float
@@ -142,7 +142,7 @@ class RowsEvidence(NamedTuple):
 def rows_evidence(
     blocks: Iterable[tuple[Vector, Matrix]], free: Mask, loss: Loss | None
 ) -> RowsEvidence:
-    """Return what rows tell that are given in blocks."""
+    """Return the evidence of rows that come in blocks."""
     influences: list[tuple[Vector, Vector]] = [(np.zeros(0), np.zeros(0))]
 
     def passing() -> Iterator[tuple[Vector, Matrix]]:
@@ -239,7 +239,7 @@ def determination(factor: Matrix) -> Determination:
 
 
 def strong_correlations(names: Sequence[str], correlation: Matrix, exists: Mask) -> str | None:
-    """Return a warning of the pairs that are hard to tell apart, strongest first; None for none."""
+    """Return a warning of strongly correlated pairs, strongest first; None for none."""
     pairs = [
         (i, j)
         for i in range(len(names))
@@ -257,7 +257,7 @@ def strong_correlations(names: Sequence[str], correlation: Matrix, exists: Mask)
 
 
 def _shown(correlation: float) -> str:
-    """Return a correlation with as many digits as tell it from 1, up to ten."""
+    """Return a correlation with as many digits as distinguish it from 1, up to ten."""
     distance = max(1 - abs(correlation), 1e-9)
     return f"{correlation:.{math.ceil(-math.log10(distance)) + 1}f}"
 
@@ -273,7 +273,7 @@ class Band(NamedTuple):
     """(RᵀR)⁻¹."""
 
     def halves(self, jacobian: Matrix) -> Vector:
-        """Return half the width for each row of a Jacobian; nan where the data do not tell."""
+        """Return half the width for each row of a Jacobian; nan where it is not determined."""
         with np.errstate(over="ignore", invalid="ignore"):
             rows = jacobian[:, self.free] / self.inverse.scale
             found = self.half * norms((rows @ self.inverse.root).T)

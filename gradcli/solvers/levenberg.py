@@ -171,7 +171,7 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
             yield last
 
     def _goes_on(self) -> bool:
-        """Whether there is a way on with fresh scales: one huge old column may have ruled them.
+        """Whether the run can go on with scales reset: one huge old column may have dominated them.
 
         It must have brought something since the last time.
         """

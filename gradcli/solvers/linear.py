@@ -85,7 +85,7 @@ class LinearLeastSquares(AtModel[LinearisedResiduals]):
     form with columns of length 1, and the solution is refined with residuals and gradient computed
     as if with twice the digits. Corrections follow from the triangle alone, RᵀR d = -Aᵀr, so that A
     is never stored (Björck, Stability analysis of the method of seminormal equations, 1987). Where
-    parameters are not determined they stay as near to the start as the columns' lengths tell.
+    parameters are not determined they stay as near to the start as the column lengths allow.
     """
 
     name = "lm"

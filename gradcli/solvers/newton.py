@@ -336,10 +336,11 @@ STEPS = 100
 class RoundedNewton:
     """The method on a function from a start, within a box.
 
-    Where a minimum lies on kinks, gradients on its sides tell little of the way along the valley
-    that the kinks make. Rounded over a width, the function is smooth; the minimum moves with the
-    width to that of the function itself, and each is a good start for the next. At the end the
-    gradient of the rounded function is a convex combination of those on all sides: a subgradient.
+    Where a minimum lies on kinks, gradients on its sides hold little information on the way along
+    the valley that the kinks make. Rounded over a width, the function is smooth; the minimum moves
+    with the width to that of the function itself, and each is a good start for the next. At the end
+    the gradient of the rounded function is a convex combination of those on all sides: a
+    subgradient.
     (Chen, "Smoothing methods for nonsmooth, nonconvex minimization", Math. Program. 134, 2012.)
 
     `rounded` returns the function with kinks rounded over a width, in units of how far the start is

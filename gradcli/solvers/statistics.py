@@ -204,7 +204,7 @@ def estimates(
 
     The covariance of the parameters that are `free` is that of `deviation`² (RᵀR)⁻¹ with the
     triangular `factor` R; without a deviation nothing is known. t has so many degrees of `freedom`,
-    or with None is normal. `unseen` says what tells nothing about a parameter that is not
+    or with None is normal. `unseen` says what holds no information about a parameter that is not
     determined.
     """
     known = determination(factor)

@@ -1,7 +1,7 @@
 """What an objective does around a point: whether the end of a run is a minimum, and the way down.
 
-A small gradient does not tell a minimum from a plateau, a saddle or a maximum, and a large one does
-not tell a slope from a minimum on a kink. A look around does, and so do the gradients on all sides
+A small gradient does not distinguish a minimum from a plateau, a saddle or a maximum, nor a large
+one a slope from a minimum on a kink. A look around does, and so do the gradients on all sides
 of a kink.
 """
 

@@ -2,9 +2,9 @@
 
 A model proposes the step that makes it lowest within the region. The step is taken where the
 objective keeps enough of what the model promised, and the region follows how well both agree (Conn,
-Gould and Toint, "Trust-Region Methods", 2000, algorithm 6.1.1). Where no fall can be told from
-rounding, undamped steps polish the point, and then comes the verdict on it. `Progress` tells when a
-run has stalled.
+Gould and Toint, "Trust-Region Methods", 2000, algorithm 6.1.1). Where no decrease can be
+distinguished from rounding, undamped steps polish the point, which is judged then. `Progress`
+decides when a run has stalled.
 """
 
 from __future__ import annotations
@@ -127,8 +127,9 @@ class TrustRegion(AtModel[AnyModel], ABC):
     def _polish(self) -> bool:
         """Whether an undamped step led to a point from which the next one is shorter.
 
-        Close to a minimum the objective changes by less than its rounding and no longer tells a
-        better point from a worse one; the gradient, which makes the step, still does.
+        Close to a minimum the objective changes by less than its rounding and no longer
+        distinguishes a better point from a worse one; the gradient, which makes the step, still
+        does.
         """
         for there in self._undamped():
             if there.length < SHRINKING * self._at.length:
@@ -153,7 +154,7 @@ class TrustRegion(AtModel[AnyModel], ABC):
 
     @abstractmethod
     def _is_settled(self) -> bool:
-        """Whether the objective is too flat here to tell a better point from a worse one."""
+        """Whether the objective is too flat here to distinguish a better point from a worse one."""
 
     @abstractmethod
     def _trial(self) -> Trial | None:

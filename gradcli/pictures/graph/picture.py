@@ -55,7 +55,7 @@ def picture(
     """Return the picture of the steps that lead to `result`, "svg", "png", "pdf" or "dot".
 
     With "json" it is not a picture but all that is shown in one, as data, and with "html" a
-    page that tells the run step by step. `only_named` says that the steps are those of named
+    page that explains the run step by step. `only_named` says that the steps are those of named
     nodes.
 
     Steps with values show them, and with `gradient` their gradients and how much gradient flows

@@ -1,6 +1,6 @@
 """The words of a picture: its numbers and formulas, and the sentences on its parts.
 
-The sentences are for those who point at a part of the picture, or hear it read aloud. All is short
+The sentences are for those who point at a part of the picture, or have it read aloud. All is short
 and free of control characters: everything that a user typed passes through `fit`.
 """
 

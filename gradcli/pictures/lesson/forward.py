@@ -1,6 +1,6 @@
 """The forward passes of a lesson: each node computed from its inputs, and with it its tangent.
 
-The tangent tells how fast a node changes when one input does.
+The tangent is the rate at which a node changes with one input.
 """
 
 from __future__ import annotations

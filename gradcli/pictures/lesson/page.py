@@ -175,7 +175,7 @@ def page(
 def descent(
     formula: str, equations: Sequence[str], content: Mapping[str, object], notes: str
 ) -> bytes:
-    """Return the page of a run; `content` is what plotting.replay tells of it."""
+    """Return the page of a run; `content` is what plotting.replay returns."""
     notes = escape(fit(notes))
     return _filled("descent", formula, equations, content, notes=notes, head="", rows="")
 

@@ -1,6 +1,6 @@
 """A chart drawn with characters: Braille dots and blocks where they can be shown, else ASCII.
 
-A Braille character has two by four dots, so that lines are fine; their patterns tell them apart,
+A Braille character has two by four dots, so that lines are fine; their patterns distinguish them,
 and colours only where they are wanted. In ASCII each curve has a character of its own.
 """
 

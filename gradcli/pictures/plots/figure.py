@@ -1,7 +1,7 @@
 """A chart as a figure of matplotlib. No text of the user's is read as mathematics.
 
-Colours are those of Okabe and Ito and of viridis, which the colour-blind tell apart; line styles
-and markers tell the same in black and white.
+Colours are those of Okabe and Ito and of viridis, which the colour-blind can distinguish; line
+styles and markers do so in black and white.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class Descent:
         return self._known_norm
 
     def suspects(self) -> None:
-        """Return None: gradients alone do not tell a minimum from a plateau."""
+        """Return None: gradients alone do not distinguish a minimum from a plateau."""
 
     def arrived(self) -> Reason | None:
         """Return that the gradient is small enough; never with a tolerance of 0."""
