@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     Rule = Callable[..., Any]
     """A partial derivative over nodes; kept untyped because rows mix nodes and plain numbers."""
     Hidden = tuple[int, ...] | Callable[[int, Any], tuple[int, ...]]
+    Error = float | tuple[float, float]
 
 
 class Operation:
@@ -62,12 +63,11 @@ class Operation:
     """The value to any number of digits, as a body for targets that compute with more than doubles
     (gradcli.exact); None where `body` or a function of the row's name is that already. Such targets
     have the functions that python-flint has besides, by its names."""
-    ulps: float | Callable[[Any], float] = 1
-    """How far the value may be off, in units in its last place, perhaps as a function of the
-    payload. Rows without a body are as good as the C library: these are glibc's numbers."""
-    argument_ulps: float | Callable[[Any], float] = 0
-    """How far it may be off in addition, as if an argument were, in units in its last place: for
-    functions with more zeros than anyone can take care of."""
+    ulps: Error | Callable[[Any], Error] = 1
+    """How far the value may be off, in units in its last place; in a pair also how far it may be
+    off in addition, as if each argument were by so many of its units, for functions with more zeros
+    than anyone can take care of. Perhaps as a function of the payload. Rows without a body are as
+    good as the C library: these are glibc's numbers."""
     hides: Hidden = ()
     """The arguments of which inf or nan may leave no trace in the value: their positions, or a
     function `(count, payload)` that gives them."""
@@ -91,9 +91,12 @@ class Operation:
     switch: tuple[float, float] | None = None
     """Where it jumps only where an argument passes the other one, or 0: the values where it is
     greater, and where it is less."""
-    level: int = ATOM
-    infix: str | None = None
-    """What is written between, before or behind the operands; None for a call."""
+    notation: tuple[str | None, int] = None, ATOM
+    """What is written between, before or behind the operands, and how tightly that binds them."""
+    infix: str | None
+    """The first of both; None for a call."""
+    level: int
+    """The second."""
     typed: str | None = None
     """The name in a formula where it is not the name of the row."""
     latex: str | tuple[Any, ...] | None = None
@@ -165,6 +168,7 @@ class Operation:
             self.value = None
         if self.spelled is not None:
             self.internal = True
+        self.infix, self.level = self.notation
         if not columns.get("symbol"):
             self.symbol = (self.infix or "").strip() or self.typed or name
 
@@ -193,13 +197,10 @@ class Operation:
         least, most = self.arity
         return count >= least and (most < 0 or count <= most)
 
-    def error(self, payload: Any = None) -> float:
-        """Return how far the value may be off, in units in its last place."""
-        return self.ulps(payload) if callable(self.ulps) else self.ulps
-
-    def argument_error(self, payload: Any = None) -> float:
-        """Return the further error, as if an argument were off by so many of its units."""
-        return self.argument_ulps(payload) if callable(self.argument_ulps) else self.argument_ulps
+    def error(self, payload: Any = None) -> tuple[float, float]:
+        """Return how far the value may be off by itself, and as if its arguments were: `ulps`."""
+        ulps = self.ulps(payload) if callable(self.ulps) else self.ulps
+        return ulps if isinstance(ulps, tuple) else (ulps, 0)
 
     def hidden(self, count: int, payload: Any) -> tuple[int, ...]:
         """Return the positions of the arguments of which inf or nan may leave no trace."""
@@ -348,8 +349,7 @@ ADD = _row(
     value=operator.add,
     ulps=0.5,
     partials=(lambda f, x, y: 1, lambda f, x, y: 1),
-    level=SUM,
-    infix=" + ",
+    notation=(" + ", SUM),
     commutative=True,
     noun="sum",
 )
@@ -359,8 +359,7 @@ SUBTRACT = _row(
     value=operator.sub,
     ulps=0.5,
     partials=(lambda f, x, y: 1, lambda f, x, y: -1),
-    level=SUM,
-    infix=" - ",
+    notation=(" - ", SUM),
     noun="difference",
     symbol="−",
 )
@@ -370,8 +369,7 @@ MULTIPLY = _row(
     value=operator.mul,
     ulps=0.5,
     partials=(lambda f, x, y: y, lambda f, x, y: x),
-    level=PRODUCT,
-    infix="*",
+    notation=("*", PRODUCT),
     commutative=True,
     noun="product",
     symbol="×",
@@ -385,8 +383,7 @@ DIVIDE = _row(
     partials=(lambda f, x, y: 1 / y, lambda f, x, y: -f / y),
     domain=(lambda x, y: y != 0, "a divisor other than 0"),
     undefined="division by zero",
-    level=PRODUCT,
-    infix="/",
+    notation=("/", PRODUCT),
     latex=(r"\frac{{{0}}}{{{1}}}", POSTFIX, SUM, SUM),
     noun="quotient",
     symbol="÷",
@@ -398,8 +395,7 @@ NEGATE = _row(
     ulps=0,
     is_finite=True,
     partials=(lambda f, x: -1,),
-    level=SIGN,
-    infix="-",
+    notation=("-", SIGN),
     latex=("-{0}", SIGN, PRODUCT),
     noun="negative",
     symbol="−",
@@ -440,10 +436,9 @@ CONSTANT_POWER = _row(
     hides=lambda _, n: () if n > 0 else (0,),
     partials=(lambda f, x, n: n * x ** _one_less(n) if n else 0,),
     domain=(_power_defined, _POWER_NEEDS),
-    level=POWER,
+    notation=("^", POWER),
     payload="last",
     latex=("{0}^{{{p}}}", POWER, ATOM),
-    infix="^",
     steep=lambda n: 0 < n < 1,
     noun="power",
 )
@@ -461,8 +456,7 @@ POWER_OF = _row(
         lambda x, y: x == 0 and y == 0,
         "0^0 is 1, but the derivative with respect to the exponent is one-sided",
     ),
-    level=POWER,
-    infix="^",
+    notation=("^", POWER),
     latex=("{0}^{{{1}}}", POWER, ATOM, SUM),
     steep=True,
     noun="power",
@@ -793,8 +787,7 @@ _row(
     "sphericalj",
     _special("sphericalj"),
     exact=_sphericalj,
-    argument_ulps=lambda n: 1 + n,
-    ulps=lambda n: 6 + n,
+    ulps=lambda n: (6 + n, 1 + n),
     partials=(
         lambda f, x, n: (
             (n * of.sphericalj(x, payload=n - 1) - (n + 1) * of.sphericalj(x, payload=n + 1))
@@ -1020,8 +1013,7 @@ def _compare(
             f"{sign} jumps where both sides are equal, where its derivative is taken as 0",
         ),
         switch=(float(test(1, 0)), float(test(0, 1))),
-        level=COMPARISON,
-        infix=f" {sign} ",
+        notation=(f" {sign} ", COMPARISON),
         symbol=symbol,
         commutative=test in {operator.eq, operator.ne},
         latex=f" {latex} ",
@@ -1038,16 +1030,14 @@ _compare("not equal", "!=", r"\ne", operator.ne, "≠")
 AND_ALSO = _condition(
     "and",
     lambda x, y: (x != 0.0) & (y != 0.0),
-    level=AND,
-    infix=" and ",
+    notation=(" and ", AND),
     latex=r" \land ",
     commutative=True,
 )
 OR_ELSE = _condition(
     "or",
     lambda x, y: (x != 0.0) | (y != 0.0),
-    level=OR,
-    infix=" or ",
+    notation=(" or ", OR),
     latex=r" \lor ",
     commutative=True,
 )
@@ -1055,8 +1045,7 @@ NOT_SO = _condition(
     "not",
     lambda x: x == 0.0,
     1,
-    level=NOT,
-    infix="not ",
+    notation=("not ", NOT),
     latex=(r"\lnot {0}", NOT, POWER),
 )
 WHERE = _row(
@@ -1103,8 +1092,7 @@ _row(
 _row(
     "digamma",
     _special("digamma"),
-    argument_ulps=1,
-    ulps=5,
+    ulps=(5, 1),
     partials=(lambda f, x: of.polygamma(x, payload=1),),
     domain=_NOT_A_POLE,
     latex=r"\psi^{{\left(0\right)}}\left({0}\right)",
@@ -1112,8 +1100,7 @@ _row(
 _row(
     "polygamma",
     _special("polygamma"),
-    argument_ulps=lambda n: 1 + n,
-    ulps=lambda n: 5 + 2 * n,
+    ulps=lambda n: (5 + 2 * n, 1 + n),
     hides=(0,),
     partials=(lambda f, x, n: of.polygamma(x, payload=n + 1),),
     domain=_NOT_A_POLE,
@@ -1127,8 +1114,7 @@ FACTORIAL = _row(
     ulps=7,
     partials=(lambda f, x: f * of.digamma(x + 1),),
     domain=(lambda x: x >= 0 or x != math.floor(x), "a number that is not -1, -2 …"),
-    level=POSTFIX,
-    infix="!",
+    notation=("!", POSTFIX),
 )
 _row(
     "erf",
@@ -1161,8 +1147,7 @@ _library(
 _library(
     "erfcx_derivative",
     exact=_derivative_of_erfcx,
-    argument_ulps=16,
-    ulps=lambda n: 2 * 4.0 ** (n + 1),
+    ulps=lambda n: (2 * 4.0 ** (n + 1), 16),
     partials=(lambda f, x, n: of.erfcx_derivative(x, payload=n + 1),),
     payload="first",
     internal=True,
@@ -1174,8 +1159,7 @@ _PROFILE = (
 _library(
     "voigt",
     exact=lambda m, x, sigma, gamma: m.derivative_of_voigt(x, sigma, gamma, 0.0),
-    argument_ulps=16,
-    ulps=20,
+    ulps=(20, 16),
     partials=(
         lambda f, x, sigma, gamma: of.voigt_derivative(x, sigma, gamma, payload=2),
         lambda f, x, sigma, gamma: sigma * of.voigt_derivative(x, sigma, gamma, payload=4),
@@ -1190,8 +1174,7 @@ _library(
 _library(
     "voigt_derivative",
     exact=lambda m, x, sigma, gamma, k: m.derivative_of_voigt(x, sigma, gamma, float(k)),
-    argument_ulps=32,
-    ulps=lambda k: 80.0 * 4.0 ** (k // 2),
+    ulps=lambda k: (80.0 * 4.0 ** (k // 2), 32),
     partials=(
         lambda f, x, sigma, gamma, k: of.voigt_derivative(x, sigma, gamma, payload=k + 2),
         lambda f, x, sigma, gamma, k: sigma * of.voigt_derivative(x, sigma, gamma, payload=k + 4),
@@ -1236,10 +1219,10 @@ def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
     )
 
 
-_bessel("besselj", -1, is_right=False, ulps=20, argument_ulps=64)
-_bessel("bessely", -1, is_right=True, ulps=20, argument_ulps=64)
-_bessel("besseli", 1, is_right=False, ulps=10, argument_ulps=8)
-_bessel("besselk", 1, is_right=True, ulps=10, argument_ulps=8)
+_bessel("besselj", -1, is_right=False, ulps=(20, 64))
+_bessel("bessely", -1, is_right=True, ulps=(20, 64))
+_bessel("besseli", 1, is_right=False, ulps=(10, 8))
+_bessel("besselk", 1, is_right=True, ulps=(10, 8))
 _BOTH_POSITIVE = (lambda a, b, *_: a > 0 and b > 0, "two numbers > 0")
 # The mixed second derivative is a difference, which loses digits where both arguments are small.
 
@@ -1251,8 +1234,7 @@ def _lbeta(m: Any, a: Any, b: Any) -> Any:
 _library(
     "beta",
     exact=lambda m, a, b: m.exp(_lbeta(m, a, b)),
-    argument_ulps=4,
-    ulps=12,
+    ulps=(12, 4),
     partials=(
         lambda f, a, b: -f * of.polygamma_difference(a, b, payload=0),
         lambda f, a, b: -f * of.polygamma_difference(b, a, payload=0),
@@ -1264,8 +1246,7 @@ _library(
 _library(
     "lbeta",
     exact=_lbeta,
-    argument_ulps=2,
-    ulps=8,
+    ulps=(8, 2),
     partials=(
         lambda f, a, b: -of.polygamma_difference(a, b, payload=0),
         lambda f, a, b: -of.polygamma_difference(b, a, payload=0),
@@ -1292,8 +1273,7 @@ def _incomplete_gamma(name: str, side: str, sign: int, **columns: Any) -> None:
     _library(
         name,
         exact=lambda m, a, x: getattr(m, f"gamma_{side}")(x, a, regularized=1),
-        argument_ulps=8,
-        ulps=12,
+        ulps=(12, 8),
         partials=(
             no_slope(name, "first argument"),
             lambda f, a, x: sign * of.gamma_density(a, x),
@@ -1309,8 +1289,7 @@ _incomplete_gamma("gammaq", "upper", -1)
 # x^(a-1) exp(-x)/Γ(a): as typed it loses as many digits as its exponent is large.
 _library(
     "gamma_density",
-    argument_ulps=4,
-    ulps=8,
+    ulps=(8, 4),
     partials=(no_slope("gammap", "first argument"), lambda f, a, x: f * ((a - 1 - x) / x)),
     domain=(lambda a, x: a > 0 and (x > 0 or (x == 0 and a >= 1)), "a > 0 and x > 0"),
     spelled=lambda f, a, x: x ** (a - 1) * of.exp(-x) / of.gamma(a),
@@ -1318,8 +1297,7 @@ _library(
 _library(
     "betainc",
     exact=lambda m, a, b, x: m.beta_lower(x, a, b, regularized=1),
-    argument_ulps=4,
-    ulps=12,
+    ulps=(12, 4),
     partials=(
         no_slope("betainc", "first argument"),
         no_slope("betainc", "second argument"),
@@ -1330,8 +1308,7 @@ _library(
 # x^(a-1) (1-x)^(b-1)/B(a, b), as above.
 _library(
     "beta_density",
-    argument_ulps=4,
-    ulps=8,
+    ulps=(8, 4),
     partials=(
         no_slope("betainc", "first argument"),
         no_slope("betainc", "second argument"),
@@ -1427,8 +1404,7 @@ _library(
 _BRANCH = (lambda x: x > -math.exp(-1), "a number >= -1/e")
 _library(
     "lambertw",
-    argument_ulps=2,
-    ulps=4,
+    ulps=(4, 2),
     partials=(lambda f, x: of.lambertw_slope(x),),
     domain=_BRANCH,
     latex=r"\operatorname{W}",
@@ -1436,8 +1412,7 @@ _library(
 )
 _library(
     "lambertw_slope",
-    argument_ulps=2,
-    ulps=4,
+    ulps=(4, 2),
     partials=(lambda f, x: -(f**2) * (2 + of.lambertw(x)) / (1 + of.lambertw(x)),),
     domain=_BRANCH,
     spelled=lambda f, x: of.exp(-of.lambertw(x)) / (1 + of.lambertw(x)),
