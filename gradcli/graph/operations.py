@@ -275,11 +275,14 @@ def _special(name: str) -> Body:
     return body
 
 
-def _library(name: str, function: str | None = None, **columns: Any) -> Operation:
-    """Add a row whose values a function of gradcli.graph.scientific computes."""
+def _library(name: str, **columns: Any) -> Operation:
+    """Add a row whose values gradcli.graph.scientific computes.
+
+    Its domain is tested for arrays too, so it has no `and`, `or` or chained comparison.
+    """
 
     def body(m: Any, *arguments: Any) -> Any:
-        return m.library(function or name, *arguments)
+        return m.library(name, *arguments)
 
     columns = {"hides": every, "reserved": False, **columns}
     return _row(name, body, library=True, **columns)
@@ -804,8 +807,8 @@ _row(
 # ---------------------------------------------------------------- steps, kinks and comparisons
 
 
-def _whole(x: float) -> bool:
-    return math.isfinite(x) and x == math.floor(x)
+def _whole(x: Any) -> Any:
+    return x % 1 == 0
 
 
 _row(
@@ -1153,7 +1156,7 @@ _library(
     internal=True,
 )
 _PROFILE = (
-    lambda x, sigma, gamma, *_: sigma >= 0 and gamma >= 0 and sigma + gamma > 0,
+    lambda x, sigma, gamma, *_: (sigma >= 0) & (gamma >= 0) & (sigma + gamma > 0),
     "widths >= 0 that are not both 0",
 )
 _library(
@@ -1205,8 +1208,8 @@ def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
             return -(below + over) / 2
         return (below + over) / 2 if above > 0 else (below - over) / 2
 
-    def is_defined(n: float, x: float) -> bool:
-        return x > 0 or (not is_right and (_whole(n) or (x == 0 and n > 0)))
+    def is_defined(n: Any, x: Any) -> Any:
+        return (x > 0) | ((not is_right) & (_whole(n) | ((x == 0) & (n > 0))))
 
     needs = "x > 0" if is_right else "x > 0, x = 0 with an order >= 0, or a whole order"
     _library(
@@ -1223,7 +1226,7 @@ _bessel("besselj", -1, is_right=False, ulps=(20, 64))
 _bessel("bessely", -1, is_right=True, ulps=(20, 64))
 _bessel("besseli", 1, is_right=False, ulps=(10, 8))
 _bessel("besselk", 1, is_right=True, ulps=(10, 8))
-_BOTH_POSITIVE = (lambda a, b, *_: a > 0 and b > 0, "two numbers > 0")
+_BOTH_POSITIVE = (lambda a, b, *_: (a > 0) & (b > 0), "two numbers > 0")
 # The mixed second derivative is a difference, which loses digits where both arguments are small.
 
 
@@ -1266,7 +1269,7 @@ _library(
     payload="last",
     spelled=lambda f, a, b, n: of.polygamma(a + b, payload=n) - of.polygamma(a, payload=n),
 )
-_INCOMPLETE = (lambda a, x: a > 0 and x >= 0, "a > 0 and x >= 0")
+_INCOMPLETE = (lambda a, x: (a > 0) & (x >= 0), "a > 0 and x >= 0")
 
 
 def _incomplete_gamma(name: str, side: str, sign: int, **columns: Any) -> None:
@@ -1291,7 +1294,7 @@ _library(
     "gamma_density",
     ulps=(8, 4),
     partials=(no_slope("gammap", "first argument"), lambda f, a, x: f * ((a - 1 - x) / x)),
-    domain=(lambda a, x: a > 0 and (x > 0 or (x == 0 and a >= 1)), "a > 0 and x > 0"),
+    domain=(lambda a, x: (a > 0) & ((x > 0) | ((x == 0) & (a >= 1))), "a > 0 and x > 0"),
     spelled=lambda f, a, x: x ** (a - 1) * of.exp(-x) / of.gamma(a),
 )
 _library(
@@ -1303,7 +1306,10 @@ _library(
         no_slope("betainc", "second argument"),
         lambda f, a, b, x: of.beta_density(a, b, x),
     ),
-    domain=(lambda a, b, x: a > 0 and b > 0 and 0 <= x <= 1, "a > 0, b > 0 and x from 0 to 1"),
+    domain=(
+        lambda a, b, x: (a > 0) & (b > 0) & (x >= 0) & (x <= 1),
+        "a > 0, b > 0 and x from 0 to 1",
+    ),
 )
 # x^(a-1) (1-x)^(b-1)/B(a, b), as above.
 _library(
@@ -1316,7 +1322,10 @@ _library(
     ),
     domain=(
         lambda a, b, x: (
-            a > 0 and b > 0 and (0 < x < 1 or (x == 0 and a >= 1) or (x == 1 and b >= 1))
+            (a > 0)
+            & (b > 0)
+            & ((x > 0) | ((x == 0) & (a >= 1)))
+            & ((x < 1) | ((x == 1) & (b >= 1)))
         ),
         "a > 0, b > 0 and x between 0 and 1",
     ),
@@ -1420,6 +1429,10 @@ _library(
 )
 
 
+MOST_BITS = 50_000
+"""A number of ways with about as many bits is not worked out."""
+
+
 def _ways(count: Callable[[int, int], int], least: Callable[[int, int], int]) -> Any:
     """Return a number of ways as a function of whole numbers that refuses enormous ones."""
 
@@ -1431,34 +1444,34 @@ def _ways(count: Callable[[int, int], int], least: Callable[[int, int], int]) ->
     return limited
 
 
-MOST_BITS = 50_000
-"""A number of ways with about as many bits is not worked out."""
+WAYS: dict[str, Callable[[int, int], int]] = {
+    "gcd": math.gcd,
+    "lcm": math.lcm,
+    "nCr": _ways(math.comb, lambda n, k: min(k, n - k)),
+    "nPr": _ways(math.perm, lambda n, k: k),
+}
 
 
-def _of_whole_numbers(name: str, count: Callable[..., int], **columns: Any) -> None:
+def _of_whole_numbers(name: str, **columns: Any) -> None:
     _library(
         name,
-        name.lower(),
-        exact=lambda m, x, y: m.of_whole(count, x, y),
+        exact=lambda m, x, y: m.of_whole(WAYS[name], x, y),
         ulps=0.5,
         partials=(no_slope(name, "first argument"), no_slope(name, "second argument")),
         **columns,
     )
 
 
-def _are_whole(x: float, y: float) -> bool:
-    return _whole(x) and _whole(y) and max(abs(x), abs(y)) <= 2.0**53
+def _are_whole(x: Any, y: Any) -> Any:
+    return _whole(x) & _whole(y) & (abs(x) <= 2.0**53) & (abs(y) <= 2.0**53)
 
 
 _WHOLE = (_are_whole, "whole numbers")
-_COUNTS = (
-    lambda n, k: _are_whole(n, k) and n >= 0 and k >= 0,
-    "whole numbers >= 0",
-)
-_of_whole_numbers("gcd", math.gcd, domain=_WHOLE, commutative=True, is_finite=True)
-_of_whole_numbers("lcm", math.lcm, domain=_WHOLE, commutative=True)
-_of_whole_numbers("nCr", _ways(math.comb, lambda n, k: min(k, n - k)), domain=_COUNTS)
-_of_whole_numbers("nPr", _ways(math.perm, lambda n, k: k), domain=_COUNTS)
+_COUNTS = (lambda n, k: _are_whole(n, k) & (n >= 0) & (k >= 0), "whole numbers >= 0")
+_of_whole_numbers("gcd", domain=_WHOLE, commutative=True, is_finite=True)
+_of_whole_numbers("lcm", domain=_WHOLE, commutative=True)
+_of_whole_numbers("nCr", domain=_COUNTS)
+_of_whole_numbers("nPr", domain=_COUNTS)
 
 # ---------------------------------------------------------------- activations
 
