@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import partial, reduce
 
 from gradcli.graph.precedence import (
     AND,
@@ -59,6 +60,8 @@ class Operation:
     library: bool = False
     """Whether gradcli.graph.scientific has the value, for numbers and arrays: the body asks it, and
     there is no machine code."""
+    for_doubles: bool = False
+    """Whether the body is right to the digits of a double, and to no more."""
     exact: Body | None = None
     """The value to any number of digits, as a body for targets that compute with more than doubles
     (gradcli.exact); None where `body` or a function of the row's name is that already. Such targets
@@ -232,10 +235,12 @@ class Operation:
 
     def partial(self, position: int, f: Any, arguments: tuple[Any, ...], payload: Any) -> Any:
         """Return the derivative with respect to an argument, as a node or a number."""
-        arguments = self.with_payload(arguments, payload)
-        if isinstance(self.partials, tuple):
-            return self.partials[position](f, *arguments)
-        return self.partials(position, f, *arguments)
+        return self.rule("partials", position)(f, *self.with_payload(arguments, payload))
+
+    def rule(self, column: str, position: int) -> Rule:
+        """Return the rule of a column for an argument."""
+        rules = getattr(self, column)
+        return rules[position] if isinstance(rules, tuple) else partial(rules, position)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what finds the row again, for pickle."""
@@ -259,11 +264,7 @@ def _row(name: str, body: Body | None = None, **columns: Any) -> Operation:
     return row
 
 
-FOR_DOUBLES = "is_for_doubles"
-"""An attribute of bodies that are right to the digits of a double, and to no more."""
-
-
-def _special(name: str) -> Body:
+def _body(name: str) -> Body:
     """Return a body of gradcli.graph.special, which is imported when the body is first read."""
 
     def body(m: Any, *arguments: Any) -> Any:
@@ -271,8 +272,12 @@ def _special(name: str) -> Body:
 
         return getattr(special, name)(m, *arguments)
 
-    setattr(body, FOR_DOUBLES, True)
     return body
+
+
+def _special(name: str, **columns: Any) -> Operation:
+    """Add a row whose body gradcli.graph.special has under its name."""
+    return _row(name, _body(name.replace(" ", "_")), for_doubles=True, **columns)
 
 
 def _library(name: str, **columns: Any) -> Operation:
@@ -285,7 +290,7 @@ def _library(name: str, **columns: Any) -> Operation:
         return m.library(name, *arguments)
 
     columns = {"hides": every, "reserved": False, **columns}
-    return _row(name, body, library=True, **columns)
+    return _row(name, body, library=True, for_doubles=True, **columns)
 
 
 def every(count: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
@@ -346,42 +351,41 @@ def known_number(operation: Operation, payload: Any) -> float | None:
 
 # ---------------------------------------------------------------- arithmetic
 
-ADD = _row(
+
+def _arithmetic(name: str, function: Callable[..., Any], **columns: Any) -> Operation:
+    """Add a function of Python that every target has as an operator; it is rounded correctly."""
+    columns = {"ulps": 0.5, **columns}
+    return _row(name, lambda m, *x: function(*x), value=function, **columns)
+
+
+ADD = _arithmetic(
     "add",
-    lambda m, x, y: x + y,
-    value=operator.add,
-    ulps=0.5,
+    operator.add,
     partials=(lambda f, x, y: 1, lambda f, x, y: 1),
     notation=(" + ", SUM),
     commutative=True,
     noun="sum",
 )
-SUBTRACT = _row(
+SUBTRACT = _arithmetic(
     "subtract",
-    lambda m, x, y: x - y,
-    value=operator.sub,
-    ulps=0.5,
+    operator.sub,
     partials=(lambda f, x, y: 1, lambda f, x, y: -1),
     notation=(" - ", SUM),
     noun="difference",
     symbol="−",
 )
-MULTIPLY = _row(
+MULTIPLY = _arithmetic(
     "multiply",
-    lambda m, x, y: x * y,
-    value=operator.mul,
-    ulps=0.5,
+    operator.mul,
     partials=(lambda f, x, y: y, lambda f, x, y: x),
     notation=("*", PRODUCT),
     commutative=True,
     noun="product",
     symbol="×",
 )
-DIVIDE = _row(
+DIVIDE = _arithmetic(
     "divide",
-    lambda m, x, y: x / y,
-    value=operator.truediv,
-    ulps=0.5,
+    operator.truediv,
     hides=(1,),
     partials=(lambda f, x, y: 1 / y, lambda f, x, y: -f / y),
     domain=(lambda x, y: y != 0, "a divisor other than 0"),
@@ -391,10 +395,9 @@ DIVIDE = _row(
     noun="quotient",
     symbol="÷",
 )
-NEGATE = _row(
+NEGATE = _arithmetic(
     "negate",
-    lambda m, x: -x,
-    value=operator.neg,
+    operator.neg,
     ulps=0,
     is_finite=True,
     partials=(lambda f, x: -1,),
@@ -527,9 +530,8 @@ _row(
     domain=_POSITIVE,
     latex=r"\ln",
 )
-LOG_TO_BASE = _row(
+LOG_TO_BASE = _special(
     "log to a base",
-    _special("log_to_base"),
     exact=lambda m, x, base: m.log(x) / m.log(base),
     ulps=2,
     hides=(0, 1),
@@ -574,9 +576,8 @@ _row(
     latex=r"\sqrt{{{0}}}",
     steep=True,
 )
-_row(
+_special(
     "cbrt",
-    _special("cbrt"),
     exact=lambda m, x: m.where(x < 0.0, -m.root(-x, 3), m.root(x, 3)),
     ulps=0.5,
     is_finite=True,
@@ -733,9 +734,8 @@ _row(
     domain=(lambda x: -1 < x < 1, "a number between -1 and 1"),
     latex=r"\operatorname{artanh}",
 )
-_row(
+_special(
     "hypot",
-    _special("hypot"),
     exact=lambda m, x, y: m.sqrt(x * x + y * y),
     ulps=0.5,
     partials=(lambda f, x, y: of.direction(x, y), lambda f, x, y: of.direction(y, x)),
@@ -756,9 +756,8 @@ def _direction(m: Any, x: Any, y: Any) -> Any:
 
 # x/hypot(x, y), and 0 at the origin: the family of the partial derivatives of hypot is closed, and
 # none of them is a difference.
-_row(
+_special(
     "direction",
-    _special("direction"),
     exact=_direction,
     ulps=1.5,
     hides=(0, 1),
@@ -786,9 +785,8 @@ def _sphericalj(m: Any, x: Any, n: int) -> Any:
     return m.sqrt(m.named("pi")) / 2.0 * m.pow(x / 2.0, float(n)) * series
 
 
-_row(
+_special(
     "sphericalj",
-    _special("sphericalj"),
     exact=_sphericalj,
     ulps=lambda n: (6 + n, 1 + n),
     partials=(
@@ -811,10 +809,9 @@ def _whole(x: Any) -> Any:
     return x % 1 == 0
 
 
-_row(
+_arithmetic(
     "abs",
-    lambda m, x: abs(x),
-    value=abs,
+    abs,
     ulps=0,
     is_finite=True,
     partials=(lambda f, x: of.sign(x),),
@@ -886,14 +883,13 @@ _stepped(
 )
 _stepped(
     "round",
-    _special("round_half_away"),
+    _body("round_half_away"),
     lambda x: _whole(x - 0.5) and abs(x) < 2.0**52,
     "halfway between whole numbers",
     exact=lambda m, x: m.where(x < 0.0, -m.floor(0.5 - x), m.floor(x + 0.5)),
 )
-MOD: Operation = _row(
+MOD: Operation = _special(
     "mod",
-    _special("mod"),
     exact=lambda m, x, y: x - y * m.floor(x / y),
     ulps=0.5,
     hides=(1,),
@@ -913,37 +909,28 @@ def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
     return equals[position] / sum(others, first)
 
 
-def _extreme(compare: Callable[[Any, Any], Any]) -> Body:
-    """Return the body of the number that compares so with all others."""
-
-    def body(m: Any, first: Any, *rest: Any) -> Any:
-        for other in rest:
-            first = m.where(compare(other, first), other, first)
-        return first
-
-    return body
+def extreme(m: Any, compare: Callable[[Any, Any], Any], *numbers: Any) -> Any:
+    """Return the number that compares so with all others; nan if one of them is."""
+    return reduce(lambda x, y: m.where(compare(y, x) | (y != y), y, x), numbers)  # noqa: PLR0124
 
 
-_greatest, _least = _extreme(operator.gt), _extreme(operator.lt)
-
-
-def _add_extreme(pick: Callable[..., float], side: int, body: Body, exact: Body) -> None:
-    """Add the greatest of some numbers, or with side -1 the least."""
+def _add_extreme(pick: Callable[..., float], side: int, compare: Callable[..., Any]) -> None:
+    """Add the greatest of some numbers, or with side -1 the least; zeros of any sign give 0."""
     name = pick.__name__
 
-    def partial(i: int, f: Any, *x: Any) -> Any:
+    def rule(i: int, f: Any, *x: Any) -> Any:
         return _above(*(x[i], x[1 - i])[::side]) if len(x) == 2 else _share(i, f, x)
 
     _row(
         name,
-        body,
-        exact=exact,
+        lambda m, *x: extreme(m, compare, *x) + 0.0,
+        exact=lambda m, *x: extreme(m, compare, *x),
         selects=True,
         arity=(2, -1),
         ulps=0,
         hides=every,
         is_finite=True,
-        partials=partial,
+        partials=rule,
         kink=(
             lambda *numbers: numbers.count(pick(numbers)) > 1,
             f"{name} has a tie, whose derivative is shared equally",
@@ -954,8 +941,8 @@ def _add_extreme(pick: Callable[..., float], side: int, body: Body, exact: Body)
     )
 
 
-_add_extreme(max, 1, _special("greatest"), _greatest)
-_add_extreme(min, -1, _special("least"), _least)
+_add_extreme(max, 1, operator.gt)
+_add_extreme(min, -1, operator.lt)
 
 
 def _rounded(side: int, width: Any, first: Any, *rest: Any) -> Any:
@@ -970,10 +957,15 @@ def _above(x: Any, y: Any) -> Any:
     return (1 + of.sign(x - y)) / 2
 
 
+def _clip(m: Any, x: Any, low: Any, high: Any) -> Any:
+    """Return x between low and high; high where low is above it."""
+    return extreme(m, operator.lt, extreme(m, operator.gt, x, low), high)
+
+
 _row(
     "clip",
-    _special("clip"),
-    exact=lambda m, x, low, high: _least(m, _greatest(m, x, low), high),
+    lambda m, *x: _clip(m, *x) + 0.0,
+    exact=_clip,
     selects=True,
     ulps=0,
     hides=every,
@@ -1075,34 +1067,30 @@ _NOT_A_POLE = (
     "a number that is not 0, -1, -2 …",
 )
 
-_row(
+_special(
     "gamma",
-    _special("gamma"),
     ulps=6,
     partials=(lambda f, x: f * of.digamma(x),),
     domain=_NOT_A_POLE,
     latex=r"\operatorname{\Gamma}",
 )
-_row(
+_special(
     "lgamma",
-    _special("lgamma"),
     exact=lambda m, x: m.where(x > 0.0, m.lgamma(x), m.log(abs(m.gamma(x)))),
     ulps=5,
     partials=(lambda f, x: of.digamma(x),),
     domain=_NOT_A_POLE,
     latex=r"\ln\left|\operatorname{{\Gamma}}\left({0}\right)\right|",
 )
-_row(
+_special(
     "digamma",
-    _special("digamma"),
     ulps=(5, 1),
     partials=(lambda f, x: of.polygamma(x, payload=1),),
     domain=_NOT_A_POLE,
     latex=r"\psi^{{\left(0\right)}}\left({0}\right)",
 )
-_row(
+_special(
     "polygamma",
-    _special("polygamma"),
     ulps=lambda n: (5 + 2 * n, 1 + n),
     hides=(0,),
     partials=(lambda f, x, n: of.polygamma(x, payload=n + 1),),
@@ -1110,9 +1098,8 @@ _row(
     payload="first",
     latex=r"\psi^{{\left({p}\right)}}\left({0}\right)",
 )
-FACTORIAL = _row(
+FACTORIAL = _special(
     "factorial",
-    _special("factorial"),
     exact=lambda m, x: m.gamma(x + 1.0),
     ulps=7,
     partials=(lambda f, x: f * of.digamma(x + 1),),
@@ -1159,34 +1146,40 @@ _PROFILE = (
     lambda x, sigma, gamma, *_: (sigma >= 0) & (gamma >= 0) & (sigma + gamma > 0),
     "widths >= 0 that are not both 0",
 )
+
+
+def _voigt_slope(position: int, _: Any, x: Any, sigma: Any, gamma: Any, k: int = 0) -> Any:
+    """Return the derivative of the part k of the profile's derivatives, the profile itself being 0.
+
+    The normal distribution spreads as heat does, so the derivative with respect to sigma is sigma
+    times the second with respect to x.
+    """
+
+    def part(k: int) -> Any:
+        return of.voigt_derivative(x, sigma, gamma, payload=k)
+
+    if position == 2:
+        return part(k + 1) if k % 2 else -part(k + 3)
+    return sigma * part(k + 4) if position else part(k + 2)
+
+
 _library(
     "voigt",
     exact=lambda m, x, sigma, gamma: m.derivative_of_voigt(x, sigma, gamma, 0.0),
     ulps=(20, 16),
-    partials=(
-        lambda f, x, sigma, gamma: of.voigt_derivative(x, sigma, gamma, payload=2),
-        lambda f, x, sigma, gamma: sigma * of.voigt_derivative(x, sigma, gamma, payload=4),
-        lambda f, x, sigma, gamma: -of.voigt_derivative(x, sigma, gamma, payload=3),
-    ),
+    arity=(3, 3),
+    partials=_voigt_slope,
     domain=_PROFILE,
     roles=("of", "sigma", "gamma"),
 )
 # The real (even) and imaginary (odd) parts of the derivatives with respect to x of the function
-# of x + i gamma that the profile is the real part of. The normal distribution spreads as heat
-# does, so the derivative with respect to sigma is sigma times the second with respect to x.
+# of x + i gamma that the profile is the real part of.
 _library(
     "voigt_derivative",
     exact=lambda m, x, sigma, gamma, k: m.derivative_of_voigt(x, sigma, gamma, float(k)),
     ulps=lambda k: (80.0 * 4.0 ** (k // 2), 32),
-    partials=(
-        lambda f, x, sigma, gamma, k: of.voigt_derivative(x, sigma, gamma, payload=k + 2),
-        lambda f, x, sigma, gamma, k: sigma * of.voigt_derivative(x, sigma, gamma, payload=k + 4),
-        lambda f, x, sigma, gamma, k: (
-            of.voigt_derivative(x, sigma, gamma, payload=k + 1)
-            if k % 2
-            else -of.voigt_derivative(x, sigma, gamma, payload=k + 3)
-        ),
-    ),
+    arity=(3, 3),
+    partials=_voigt_slope,
     domain=_PROFILE,
     payload="first",
     internal=True,
@@ -1226,6 +1219,13 @@ _bessel("besselj", -1, is_right=False, ulps=(20, 64))
 _bessel("bessely", -1, is_right=True, ulps=(20, 64))
 _bessel("besseli", 1, is_right=False, ulps=(10, 8))
 _bessel("besselk", 1, is_right=True, ulps=(10, 8))
+
+
+def _constant_in(name: str, count: int) -> tuple[Rule, ...]:
+    """Return the rules for the first arguments, with respect to which there is no derivative."""
+    return tuple([no_slope(name, f"{which} argument") for which in ("first", "second")[:count]])
+
+
 _BOTH_POSITIVE = (lambda a, b, *_: (a > 0) & (b > 0), "two numbers > 0")
 # The mixed second derivative is a difference, which loses digits where both arguments are small.
 
@@ -1277,10 +1277,7 @@ def _incomplete_gamma(name: str, side: str, sign: int, **columns: Any) -> None:
         name,
         exact=lambda m, a, x: getattr(m, f"gamma_{side}")(x, a, regularized=1),
         ulps=(12, 8),
-        partials=(
-            no_slope(name, "first argument"),
-            lambda f, a, x: sign * of.gamma_density(a, x),
-        ),
+        partials=(*_constant_in(name, 1), lambda f, a, x: sign * of.gamma_density(a, x)),
         domain=_INCOMPLETE,
         latex=rf"\operatorname{{{name[-1].upper()}}}",
         **columns,
@@ -1293,7 +1290,7 @@ _incomplete_gamma("gammaq", "upper", -1)
 _library(
     "gamma_density",
     ulps=(8, 4),
-    partials=(no_slope("gammap", "first argument"), lambda f, a, x: f * ((a - 1 - x) / x)),
+    partials=(*_constant_in("gammap", 1), lambda f, a, x: f * ((a - 1 - x) / x)),
     domain=(lambda a, x: (a > 0) & ((x > 0) | ((x == 0) & (a >= 1))), "a > 0 and x > 0"),
     spelled=lambda f, a, x: x ** (a - 1) * of.exp(-x) / of.gamma(a),
 )
@@ -1301,11 +1298,7 @@ _library(
     "betainc",
     exact=lambda m, a, b, x: m.beta_lower(x, a, b, regularized=1),
     ulps=(12, 4),
-    partials=(
-        no_slope("betainc", "first argument"),
-        no_slope("betainc", "second argument"),
-        lambda f, a, b, x: of.beta_density(a, b, x),
-    ),
+    partials=(*_constant_in("betainc", 2), lambda f, a, b, x: of.beta_density(a, b, x)),
     domain=(
         lambda a, b, x: (a > 0) & (b > 0) & (x >= 0) & (x <= 1),
         "a > 0, b > 0 and x from 0 to 1",
@@ -1316,8 +1309,7 @@ _library(
     "beta_density",
     ulps=(8, 4),
     partials=(
-        no_slope("betainc", "first argument"),
-        no_slope("betainc", "second argument"),
+        *_constant_in("betainc", 2),
         lambda f, a, b, x: f * ((a - 1) / x - (b - 1) / (1 - x)),
     ),
     domain=(
@@ -1457,7 +1449,7 @@ def _of_whole_numbers(name: str, **columns: Any) -> None:
         name,
         exact=lambda m, x, y: m.of_whole(WAYS[name], x, y),
         ulps=0.5,
-        partials=(no_slope(name, "first argument"), no_slope(name, "second argument")),
+        partials=_constant_in(name, 2),
         **columns,
     )
 
@@ -1542,9 +1534,8 @@ _row(
     is_finite=True,
     partials=(lambda f, x: of.sigmoid(x) * (1 + x * of.sigmoid(-x)),),
 )
-_row(
+_special(
     "gelu",
-    _special("gelu"),
     exact=lambda m, x: x * m.erfc(-x / m.sqrt(2.0)) / 2.0,
     ulps=5,
     is_finite=True,

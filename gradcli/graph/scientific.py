@@ -224,27 +224,16 @@ def _of_pole(z: Any, is_between: Any, n: int) -> Any:
     wave = np.exp(rate * z) * np.where(is_between, -1.0, 1.0)
     g = 1.0 / (1.0 - wave)
     less = wave * g  # g - 1
-    slopes = [[0, 1]]  # g' = rate (g - 1) g: a polynomial in g for each order, without the rate
-    for _ in range(n):
-        slope = [power * c for power, c in enumerate(slopes[-1])][1:]
-        slopes.append([a - b for a, b in zip([0, 0, *slope], [0, *slope, 0], strict=True)])
-    found = np.zeros_like(z)
-    for k, coefficients in enumerate(slopes):
-        value = polynomial(g, coefficients)
-        if k:  # (g - 1) g is a factor
-            value = less * g * polynomial(g, _divided(coefficients))
+    found, value = np.zeros_like(z), g
+    slope = [1]
+    for k in range(n + 1):
         hermite = (-1) ** (n - k) * recurred(2.0, z, n - k, np.ones_like(z), 0.0, -1)
         found = found + math.comb(n, k) * rate**k * value * hermite
+        # g' = rate (g - 1) g: of each order g has (g - 1) g as a factor, and a polynomial in g.
+        value = less * g * polynomial(g, slope)
+        whole = [a - b for a, b in zip([0, 0, *slope], [0, *slope, 0], strict=True)]
+        slope = [power * c for power, c in enumerate(whole)][1:]
     return np.where(z.imag < math.pi / NODES, 2.0 * np.exp(-z * z) * found, 0.0)
-
-
-def _divided(coefficients: list[int]) -> list[int]:
-    """Return a polynomial in g, divided by g² - g."""
-    rest = coefficients[1:]
-    found: list[int] = []
-    for c in rest[:-1]:
-        found.append(-c + (found[-1] if found else 0))
-    return found
 
 
 # ---------------------------------------------------------------- Bessel functions

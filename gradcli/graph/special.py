@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cache, reduce
-from operator import add, gt, lt, mul
+from operator import add, mul
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _scaled_length(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return length, scale
 
 
-def log_to_base(m: Any, x: Any, base: Any) -> Any:
+def log_to_a_base(m: Any, x: Any, base: Any) -> Any:
     """Return the logarithm to a base, exact for powers of it: 3 for 125 to the base 5."""
     known = m.constant(base)
     if known in {2.0, 10.0}:
@@ -212,26 +212,6 @@ def mod(m: Any, x: Any, y: Any) -> Any:
     return m.where(is_zero, m.copysign(0.0, y), rest)
 
 
-def greatest(m: Any, *numbers: Any) -> Any:
-    """Return the greatest number, and 0 for zeros of any sign; nan if one of them is."""
-    return extreme(m, gt, *numbers) + 0.0
-
-
-def least(m: Any, *numbers: Any) -> Any:
-    """Return the least number, and 0 for zeros of any sign; nan if one of them is."""
-    return extreme(m, lt, *numbers) + 0.0
-
-
-def clip(m: Any, x: Any, low: Any, high: Any) -> Any:
-    """Return x between low and high; high where low is above it."""
-    return extreme(m, lt, extreme(m, gt, x, low), high) + 0.0
-
-
-def extreme(m: Any, compare: Callable[[Any, Any], Any], *numbers: Any) -> Any:
-    """Return the number that compares so with all others; nan if one of them is."""
-    return reduce(lambda x, y: m.where(compare(y, x) | (y != y), y, x), numbers)  # noqa: PLR0124
-
-
 # ---------------------------------------------------------------- gamma
 
 
@@ -253,7 +233,10 @@ def zeta(s: int, start: float) -> float:
 
 @cache
 def zeta_tail(s: int) -> list[float]:
-    """Return a² (ζ(s, a) a^(s-1) - 1/(s-1) - 1/(2a)) as a polynomial in 1/a² (DLMF 25.11.5)."""
+    """Return a² (ζ(s, a) a^(s-1) - 1/(s-1) - 1/(2a)) as a polynomial in 1/a² (DLMF 25.11.5).
+
+    For s = 1 it is that of a² (log(a) - 1/(2a) - ψ(a)) (DLMF 5.11.2).
+    """
     return [
         float(number * math.perm(s + 2 * k - 2, 2 * k - 1) / math.factorial(2 * k))
         for k, number in enumerate(bernoulli(), 1)
@@ -573,7 +556,7 @@ def _digamma_right(m: Any, x: Any) -> Any:
 def _digamma_far(m: Any, x: Any) -> Any:
     inverse = 1.0 / x
     square = inverse * inverse
-    return m.log(x) - inverse * 0.5 - square * polynomial(square, digamma_tail())
+    return m.log(x) - inverse * 0.5 - square * polynomial(square, zeta_tail(1))
 
 
 def _digamma_near(m: Any, x: Any) -> Any:
@@ -588,12 +571,6 @@ def _digamma_near(m: Any, x: Any) -> Any:
     high, low = high_and_low(DIGAMMA_ZERO)
     away = (near - high) - low
     return away * polynomial(away, around_zero()) + total
-
-
-@cache
-def digamma_tail() -> list[float]:
-    """Return z² (log(z) - 1/(2z) - ψ(z)) as a polynomial in 1/z² (DLMF 5.11.2)."""
-    return [float(number / (2 * k)) for k, number in enumerate(bernoulli(), 1)]
 
 
 @cache
@@ -714,7 +691,7 @@ def cotangent_derivative(n: int) -> list[float]:
 def _digamma_float(x: float) -> float:
     """Return ψ(x) for a number > 0 whose digits need not all be right."""
     start = x + 20
-    tail = math.fsum(-c * start ** (-2 * k) for k, c in enumerate(digamma_tail(), 1))
+    tail = math.fsum(-c * start ** (-2 * k) for k, c in enumerate(zeta_tail(1), 1))
     terms = [-1 / (x + j) for j in range(20)]
     return math.fsum([math.log(start), -0.5 / start, tail, *terms])
 

@@ -115,9 +115,7 @@ def vjp(operation: Any, position: int, g: Any, f: Any, arguments: Any, payload: 
         slope = _slope(operation, position, f, arguments, payload)
         return 0 if slope == 0 else wide(g, arguments[position], _axis(operation, payload)) * slope
     inputs = operation.with_payload(arguments, payload)
-    if isinstance(operation.vjp, tuple):
-        return operation.vjp[position](g, f, *inputs) if operation.vjp else 0
-    return operation.vjp(position, g, f, *inputs)
+    return operation.rule("vjp", position)(g, f, *inputs) if operation.vjp else 0
 
 
 def jvp(operation: Any, rates: Mapping[int, Any], f: Any, arguments: Any, payload: Any) -> Any:
@@ -142,8 +140,7 @@ def jvp(operation: Any, rates: Mapping[int, Any], f: Any, arguments: Any, payloa
 
 
 def _slope(operation: Any, position: int, f: Any, arguments: Any, payload: Any) -> Any:
-    rules = operation.slope if isinstance(operation.slope, tuple) else (operation.slope,)
-    return rules[position](f, *operation.with_payload(arguments, payload))
+    return operation.slope[position](f, *operation.with_payload(arguments, payload))
 
 
 def _axis(operation: Any, payload: Any) -> int | None:
@@ -534,14 +531,14 @@ def add_rows(row: Callable[..., Any]) -> None:
     along_axis(
         "prod",
         _reduction_shape,
-        slope=lambda f, x, axis: others(x, axis),
+        slope=(lambda f, x, axis: others(x, axis),),
         latex=(r"\prod{p} {0}", SERIES, PRODUCT),
         textbook=(lambda g, f, x, axis: (g, "vjp others"),),
         array="np.prod({0}, axis={p})",
     )
     along_axis(
         "var",
-        slope=lambda f, x, axis: 2 * deviations(x, axis) / _count(x, axis),
+        slope=(lambda f, x, axis: 2 * deviations(x, axis) / _count(x, axis),),
         textbook=(lambda g, f, x, axis: 2 * g * _from_mean(x) / _count(x, None),),
     )
     along_axis(
@@ -550,7 +547,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda x, axis: bool((x.max(axis) == x.min(axis)).any()),
             "std has a kink where all numbers are equal, where its derivative is taken as 0",
         ),
-        slope=_std_slope,
+        slope=(_std_slope,),
         textbook=(lambda g, f, x, axis: g * _from_mean(x) / (_count(x, None) * f),),
     )
     along_axis(
@@ -560,7 +557,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda x, axis: bool((abs(x).max(axis, initial=0) == 0).any()),
             "norm has a kink at 0, where its derivative is taken as 0",
         ),
-        slope=lambda f, x, axis: x.apply("ratio", wide(f, x, axis)),
+        slope=(lambda f, x, axis: x.apply("ratio", wide(f, x, axis)),),
         latex=r"\left\lVert {0} \right\rVert{p}",
         textbook=(lambda g, f, x, axis: g * x / f,),
     )
@@ -611,7 +608,7 @@ def add_rows(row: Callable[..., Any]) -> None:
                 _max_tie if typed == "max" else lambda x, axis: _max_tie(-x, axis),
                 f"{typed} has a tie, whose derivative is shared equally",
             ),
-            slope=_shares,
+            slope=(_shares,),
             textbook=(lambda g, f, x, axis: g * (_hits(f, x) / total(_hits(f, x))),),
             typed=typed,
             latex=rf"\{typed}",
@@ -631,7 +628,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     along_axis(
         "logsumexp",
-        slope=lambda f, x, axis: _softmax(x, axis),
+        slope=(lambda f, x, axis: _softmax(x, axis),),
         textbook=(lambda g, f, x, axis: g * x.apply("softmax", payload=axis),),
         array="logsumexp({0}, {p}, exp, log1p)",
     )
