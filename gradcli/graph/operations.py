@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import operator
-from functools import partial, reduce
+from functools import cached_property, partial, reduce
 
 from gradcli.graph.precedence import (
     AND,
@@ -55,8 +55,6 @@ class Operation:
     body: Body | None
     """The value `(m, *args, payload)` in the arithmetic of a target m (gradcli.graph.bodies); None
     where every target has a function of the row's name, and for operations on arrays."""
-    value: Any
-    """The value as a function of floats; None for leaves and operations on arrays."""
     library: bool = False
     """Whether gradcli.graph.scientific has the value, for numbers and arrays: the body asks it, and
     there is no machine code."""
@@ -120,9 +118,9 @@ class Operation:
     textbook: tuple[Rule, ...] | None = None
     """The same for a reader, where the rules are not readable: a formula, perhaps with the words
     that follow it (gradcli.calculus.textbook)."""
-    slope: tuple[Rule, ...] | Rule | None = None
-    """For a reduction, instead of `vjp`: the derivative `(f, *args)` of the number it makes with
-    respect to each number that it makes it of."""
+    slope: tuple[Rule, ...] | None = None
+    """For a reduction, instead of `vjp`: one rule an argument, the derivative `(f, *args)` of the
+    number it makes with respect to each number that it makes it of."""
     linear: str | None = None
     """How the value is linear, "together" or in "each" argument, with factors that are no negative
     numbers where the arguments are none; None for an operation that is not."""
@@ -167,29 +165,26 @@ class Operation:
         rules = self.partials or self.vjp or self.slope or self.textbook
         if "arity" not in columns:
             self.arity = (len(rules), len(rules)) if isinstance(rules, tuple) else (1, 1)
-        if "value" not in columns and (self.shape is not None or self.arity == (0, 0)):
-            self.value = None
         if self.spelled is not None:
             self.internal = True
         self.infix, self.level = self.notation
         if not columns.get("symbol"):
             self.symbol = (self.infix or "").strip() or self.typed or name
 
-    def __getattr__(self, name: str) -> Any:
-        """Return the value as a function of floats, made from the body when it is first asked for.
+    @cached_property
+    def value(self) -> Any:
+        """The value as a function of floats, unless a row gives one; None for leaves and arrays.
 
         It raises ValueError, OverflowError or ZeroDivisionError, or returns nan or inf, where there
         is no value.
         """
-        if name != "value":
-            raise AttributeError(name)
+        if self.shape is not None or self.arity == (0, 0):
+            return None
         if self.body is None:
-            self.value = getattr(math, self.name)
-        else:
-            from gradcli.graph.bodies import float_function
+            return getattr(math, self.name)
+        from gradcli.graph.bodies import float_function
 
-            self.value = float_function(self)
-        return self.value
+        return float_function(self)
 
     def __repr__(self) -> str:
         """Return the operation's name."""
@@ -247,7 +242,7 @@ class Operation:
         return row_of, (self.name,)
 
 
-COLUMNS = frozenset(Operation.__annotations__)
+COLUMNS = frozenset({*Operation.__annotations__, "value"})
 
 
 def row_of(name: str) -> Operation:
@@ -319,10 +314,10 @@ of = _Rows()
 
 # ---------------------------------------------------------------- leaves
 
-CONSTANT = _row("constant", arity=(0, 0), payload="last")
-NAMED_CONSTANT = _row("named constant", arity=(0, 0), payload="last")
-VARIABLE = _row("variable", arity=(0, 0), payload="last")
-PLACEHOLDER = _row("placeholder", arity=(0, 0), payload="last")
+CONSTANT, NAMED_CONSTANT, VARIABLE, PLACEHOLDER = [
+    _row(name, arity=(0, 0), payload="last")
+    for name in ("constant", "named constant", "variable", "placeholder")
+]
 LEAVES = frozenset({CONSTANT, NAMED_CONSTANT, VARIABLE})
 """The operations without arguments that a formula is made of."""
 # A call in the body of a function that can be worked out only when the shapes are known.
@@ -1515,7 +1510,6 @@ _row(
 _row(
     "leaky_relu",
     lambda m, x: m.where(x > 0.0, x, 0.01 * x),
-    ulps=1,
     is_finite=True,
     partials=(lambda f, x: of.where(of.greater(x, 0), 1, 0.01),),
     kink=(lambda x: x == 0, "leaky_relu has a kink at 0, where its derivative is taken as 0.01"),

@@ -177,29 +177,21 @@ def textbook(operation: Any, position: int, g: Any, f: Any, arguments: Any, payl
 # ---------------------------------------------------------------- shapes
 
 
-def _reduction_shape(name: str) -> Callable[..., Shape]:
-    def shape(x: Shape, axis: int | None = None) -> Shape:
-        return shapes.reduced(name, x, axis)
+def _shape_along(name: str, *, keeps: bool = False, empty: bool = False) -> Callable[..., Shape]:
+    """Return the shape of an operation along an axis, which may keep it, or take an empty one."""
 
-    return shape
-
-
-def _nonempty_shape(name: str) -> Callable[..., Shape]:
     def shape(x: Shape, axis: int | None = None) -> Shape:
         result = shapes.reduced(name, x, axis)
-        if 0 in (x if axis is None else (x[axis],)):
-            raise ShapeError(f"{name} of an empty array has no value")
-        return result
+        if not empty:
+            _check_not_empty(name, x if axis is None else (x[axis],))
+        return x if keeps else result
 
     return shape
 
 
-def _same_shape(name: str) -> Callable[..., Shape]:
-    def shape(x: Shape, axis: int | None = None) -> Shape:
-        _nonempty_shape(name)(x, axis)
-        return x
-
-    return shape
+def _check_not_empty(name: str, shape: Shape) -> None:
+    if 0 in shape:
+        raise ShapeError(f"{name} of an empty array has no value")
 
 
 def _stack_shape(*parts: Shape) -> Shape:
@@ -241,14 +233,12 @@ def _cross_entropy_shape(score: Shape, target: Shape) -> Shape:
             f"{shown(score)} it must be {shown(score[:-1])} (classes) or {shown(score)} (one-hot)"
         )
         raise ShapeError(message)
-    if 0 in score:
-        raise ShapeError("cross_entropy of an empty array has no value")
+    _check_not_empty("cross_entropy", score)
     return SCALAR
 
 
 def _mse_shape(x: Shape, y: Shape) -> Shape:
-    if 0 in shapes.broadcast(x, y):
-        raise ShapeError("mse of an empty array has no value")
+    _check_not_empty("mse", shapes.broadcast(x, y))
     return SCALAR
 
 
@@ -263,28 +253,23 @@ def _key(payload: Key) -> str:
 # ---------------------------------------------------------------- rules
 
 
+def _outer(x: Any, y: Any) -> Any:
+    """Return the products of all pairs of two vectors, which are one operation for a reader."""
+    if hasattr(x, "outer"):
+        return x.outer(y)
+    return reshape(x, (*x.shape, 1)) * reshape(y, (1, *y.shape))
+
+
 def _matmul_by_left(g: Any, f: Any, a: Any, b: Any) -> Any:
     if len(b.shape) == 1:
-        if len(a.shape) == 1:
-            return g * b
-        return reshape(g, (a.shape[0], 1)) * reshape(b, (1, b.shape[0]))
+        return g * b if len(a.shape) == 1 else _outer(g, b)
     return b.apply("matmul", g) if len(a.shape) == 1 else g.apply("matmul", transposed(b))
 
 
 def _matmul_by_right(g: Any, f: Any, a: Any, b: Any) -> Any:
     if len(a.shape) == 1:
-        if len(b.shape) == 1:
-            return g * a
-        return reshape(a, (a.shape[0], 1)) * reshape(g, (1, b.shape[1]))
+        return g * a if len(b.shape) == 1 else _outer(a, g)
     return transposed(a).apply("matmul", g)
-
-
-def _textbook_by_left(g: Any, f: Any, a: Any, b: Any) -> Any:
-    return g.outer(b) if (len(a.shape), len(b.shape)) == (2, 1) else _matmul_by_left(g, f, a, b)
-
-
-def _textbook_by_right(g: Any, f: Any, a: Any, b: Any) -> Any:
-    return a.outer(g) if (len(a.shape), len(b.shape)) == (1, 2) else _matmul_by_right(g, f, a, b)
 
 
 def _textbook_score(g: Any, f: Any, score: Any, target: Any) -> Any:
@@ -322,7 +307,7 @@ def _max_tie(x: Any, axis: int | None) -> bool:
 def _quantile_shape(x: Shape, p: Shape, axis: int | None = None) -> Shape:
     if p:
         raise ShapeError("quantile takes one fraction, not an array")
-    return _nonempty_shape("quantile")(x, axis)
+    return _shape_along("quantile")(x, axis)
 
 
 def _quantile_tie(x: Any, p: float, axis: int | None) -> bool:
@@ -434,10 +419,11 @@ def _softmax(x: Any, axis: int | None) -> Any:
 def add_rows(row: Callable[..., Any]) -> None:
     """Add the rows for arrays to the table of operations."""
 
-    def along_axis(name: str, shaped: Any = _nonempty_shape, **columns: Any) -> None:
+    def along_axis(name: str, *, keeps: bool = False, empty: bool = False, **columns: Any) -> None:
         """Add an operation along an axis, or over all; its function of NumPy has its name."""
-        own = {"shape": shaped(name), "payload": "axis", "array": f"{name}({{0}}, {{p}})"}
-        row(name, **own | {"over_last": shaped is _same_shape} | columns)
+        shape = _shape_along(columns.get("typed", name), keeps=keeps, empty=empty)
+        own = {"shape": shape, "payload": "axis", "array": f"{name}({{0}}, {{p}})"}
+        row(name, **own | {"over_last": keeps} | columns)
 
     def resized(name: str, vjp: Callable[..., Any], array: str, **columns: Any) -> None:
         """Add an operation that gives its argument the shape in the payload."""
@@ -503,7 +489,6 @@ def add_rows(row: Callable[..., Any]) -> None:
         vjp=(_matmul_by_left, _matmul_by_right),
         notation=(" @ ", PRODUCT),
         latex=(r"{0} \, {1}", PRODUCT, PRODUCT, POWER),
-        textbook=(_textbook_by_left, _textbook_by_right),
         array="{0} @ {1}",
     )
     row(
@@ -516,7 +501,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     along_axis(
         "sum",
-        _reduction_shape,
+        empty=True,
         linear=TOGETHER,
         vjp=(lambda g, f, x, axis: broadcast_to(wide(g, x, axis), x.shape),),
         latex=(r"\sum{p} {0}", SERIES, PRODUCT),
@@ -530,7 +515,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     along_axis(
         "prod",
-        _reduction_shape,
+        empty=True,
         slope=(lambda f, x, axis: others(x, axis),),
         latex=(r"\prod{p} {0}", SERIES, PRODUCT),
         textbook=(lambda g, f, x, axis: (g, "vjp others"),),
@@ -552,7 +537,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     along_axis(
         "norm",
-        _reduction_shape,
+        empty=True,
         kink=(
             lambda x, axis: bool((abs(x).max(axis, initial=0) == 0).any()),
             "norm has a kink at 0, where its derivative is taken as 0",
@@ -603,7 +588,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     for name, typed, reducer in (("greatest", "max", "np.max"), ("least", "min", "np.min")):
         along_axis(
             name,
-            shape=_nonempty_shape(typed),
             kink=(
                 _max_tie if typed == "max" else lambda x, axis: _max_tie(-x, axis),
                 f"{typed} has a tie, whose derivative is shared equally",
@@ -621,7 +605,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     along_axis(
         "cumsum",
-        _same_shape,
+        keeps=True,
         linear=TOGETHER,
         vjp=(lambda g, f, x, axis: _flipped_cumsum(g, axis),),
         array="np.reshape(np.cumsum({0}, axis={p}), np.shape({0}))",
@@ -634,7 +618,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     along_axis(
         "softmax",
-        _same_shape,
+        keeps=True,
         symmetric=True,
         vjp=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
         textbook=(lambda g, f, x, axis: f * (g - total(g * f)),),
@@ -642,7 +626,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     along_axis(
         "logsoftmax",
-        _same_shape,
+        keeps=True,
         expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
         textbook=(lambda g, f, x, axis: g - x.apply("softmax", payload=axis) * total(g),),
         array="logsoftmax({0}, {p}, exp, log1p)",
