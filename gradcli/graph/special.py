@@ -13,7 +13,7 @@ from operator import add, mul
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from decimal import Decimal
     from fractions import Fraction
     from typing import Any
@@ -339,6 +339,8 @@ FIRST_ZERO, LAST_ZERO = 2, 25
 are not as near to it as the zeros, and the reflection loses no digits."""
 ZERO_TERMS = 36
 """Terms of the series around a zero that reach the next one."""
+ZERO_NUMBERS = 5 + ZERO_TERMS
+"""Numbers of the table for each zero."""
 
 
 def _lgamma_by_zeros(m: Any, x: Any) -> Any:
@@ -348,13 +350,13 @@ def _lgamma_by_zeros(m: Any, x: Any) -> Any:
     """
     k = m.floor(-x) + 0.0
     is_left = x < -k - 0.6  # 0.6 is about where log|Γ| is least
-    position = (k - float(FIRST_ZERO)) * 2.0 + m.where(is_left, 1.0, 0.0)
-    row = [m.pick(partial_table(column), position) for column in range(5 + ZERO_TERMS)]
-    high, low, first, second, third, *regular = row
+    first = ((k - float(FIRST_ZERO)) * 2.0 + m.where(is_left, 1.0, 0.0)) * float(ZERO_NUMBERS)
+    row = [m.pick(zeros_of_lgamma, first + float(column)) for column in range(ZERO_NUMBERS)]
+    high, low, one, two, three, *regular = row
     away = (x - high) - low
     pole = k + m.where(is_left, 1.0, 0.0)  # the three poles are this, the one before and behind
-    ratio = away * (first + away * (second + away * third))
-    product = (x + pole) * ((x + (pole - 1.0)) * (x + (pole + 1.0))) * third
+    ratio = away * (one + away * (two + away * three))
+    product = (x + pole) * ((x + (pole - 1.0)) * (x + (pole + 1.0))) * three
     is_near = abs(ratio) < 0.5
     near = m.log1p(m.where(is_near, ratio, 0.0))
     far = m.log(m.where(is_near, 1.0, abs(product)))
@@ -362,24 +364,13 @@ def _lgamma_by_zeros(m: Any, x: Any) -> Any:
 
 
 @cache
-def partial_table(column: int) -> Callable[[], list[float]]:
-    """Return the function that gives a column of the table of zeros."""
-
-    def table() -> list[float]:
-        return [row[column] for row in zeros_of_lgamma()]
-
-    table.__name__ = f"zeros_{column}"
-    return cache(table)
-
-
-@cache
-def zeros_of_lgamma() -> list[list[float]]:
-    """Return a row for each zero, from -2 to the left, of what the series around it needs.
+def zeros_of_lgamma() -> list[float]:
+    """Return for each zero, from -2 to the left, the ZERO_NUMBERS that the series around it needs.
 
     The zero as two doubles; the product of x + n over the three poles as 1 + a polynomial of the
     distance; and the series of log|Γ(x)| without these poles.
     """
-    found = []
+    found: list[float] = []
     for k in range(FIRST_ZERO, LAST_ZERO + 1):
         for pole in (k, k + 1):
             zero = zero_of_lgamma(k, pole)
@@ -392,7 +383,7 @@ def zeros_of_lgamma() -> list[list[float]]:
             for n in range(2, ZERO_TERMS + 1):
                 terms = zeta(n, start) + math.fsum(other**-n for other in others)
                 regular.append((-1) ** n * terms / n)
-            found.append([*high_and_low(zero), *product, *regular])
+            found += [*high_and_low(zero), *product, *regular]
     return found
 
 
