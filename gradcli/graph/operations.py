@@ -73,7 +73,8 @@ class Operation:
     """The arguments of which inf or nan may leave no trace in the value: their positions, or a
     function `(count, payload)` that gives them."""
     is_finite: bool = False
-    """Whether the value is always finite when the arguments are."""
+    """Whether the value is always finite when the arguments are, as any is that is off by nothing:
+    then the number itself is a double."""
     arity: tuple[int, int]
     """Least and greatest number of arguments; -1 for any number. Where a row says nothing there are
     as many as rules for them, or one."""
@@ -167,6 +168,8 @@ class Operation:
             self.arity = (len(rules), len(rules)) if isinstance(rules, tuple) else (1, 1)
         if self.spelled is not None:
             self.internal = True
+        if self.ulps == 0:
+            self.is_finite = True
         self.infix, self.level = self.notation
         if not columns.get("symbol"):
             self.symbol = (self.infix or "").strip() or self.typed or name
@@ -394,7 +397,6 @@ NEGATE = _arithmetic(
     "negate",
     operator.neg,
     ulps=0,
-    is_finite=True,
     partials=(lambda f, x: -1,),
     notation=("-", SIGN),
     latex=("-{0}", SIGN, PRODUCT),
@@ -643,20 +645,20 @@ _row(
     spelled=lambda f, x: of.sqrt(1 - x**2),
     steep=True,
 )
-_row(
-    "asin",
-    partials=(lambda f, x: 1 / of.cathetus(x),),
-    domain=_WITHIN_ONE,
-    latex=r"\arcsin",
-    steep=True,
-)
-_row(
-    "acos",
-    partials=(lambda f, x: -1 / of.cathetus(x),),
-    domain=_WITHIN_ONE,
-    latex=r"\arccos",
-    steep=True,
-)
+
+
+def _arc(name: str, sign: int) -> None:
+    _row(
+        f"a{name}",
+        partials=(lambda f, x: sign / of.cathetus(x),),
+        domain=_WITHIN_ONE,
+        latex=rf"\arc{name}",
+        steep=True,
+    )
+
+
+_arc("sin", 1)
+_arc("cos", -1)
 _row(
     "atan",
     **_LEVELS_OFF,
@@ -808,7 +810,6 @@ _arithmetic(
     "abs",
     abs,
     ulps=0,
-    is_finite=True,
     partials=(lambda f, x: of.sign(x),),
     kink=(lambda x: x == 0, "abs has a kink at 0, where its derivative is taken as 0"),
     rounded=lambda w, x: of.hypot(x, w),
@@ -829,7 +830,6 @@ def _stepped(
         name,
         body,
         ulps=0,
-        is_finite=True,
         partials=(lambda f, x: slope,),
         jump=(test, f"{name} jumps {where}, where its derivative is taken as {slope}"),
         **columns,
@@ -924,7 +924,6 @@ def _add_extreme(pick: Callable[..., float], side: int, compare: Callable[..., A
         arity=(2, -1),
         ulps=0,
         hides=every,
-        is_finite=True,
         partials=rule,
         kink=(
             lambda *numbers: numbers.count(pick(numbers)) > 1,
@@ -964,7 +963,6 @@ _row(
     selects=True,
     ulps=0,
     hides=every,
-    is_finite=True,
     partials=(
         lambda f, x, low, high: _above(x, low) * _above(high, f.apply_to("max", x, low)),
         lambda f, x, low, high: _above(low, x) * _above(high, f.apply_to("max", x, low)),
@@ -986,7 +984,6 @@ def _condition(name: str, test: Callable[..., Any], count: int = 2, **columns: A
         lambda m, *x: m.where(test(*x), 1.0, 0.0),
         ulps=0,
         hides=tuple(range(count)),
-        is_finite=True,
         partials=(lambda f, *x: 0,) * count,
         **columns,
     )
@@ -1101,17 +1098,19 @@ FACTORIAL = _special(
     domain=(lambda x: x >= 0 or x != math.floor(x), "a number that is not -1, -2 …"),
     notation=("!", POSTFIX),
 )
-_row(
-    "erf",
-    **_LEVELS_OFF,
-    partials=(lambda f, x: 2 / of.sqrt(x.constant("pi")) * of.exp(-(x**2)),),
-)
-_row(
-    "erfc",
-    ulps=3,
-    **_LEVELS_OFF,
-    partials=(lambda f, x: -2 / of.sqrt(x.constant("pi")) * of.exp(-(x**2)),),
-)
+
+
+def _error_function(name: str, factor: int, ulps: float) -> None:
+    _row(
+        name,
+        ulps=ulps,
+        **_LEVELS_OFF,
+        partials=(lambda f, x: factor / of.sqrt(x.constant("pi")) * of.exp(-(x**2)),),
+    )
+
+
+_error_function("erf", 2, 1)
+_error_function("erfc", -2, 3)
 
 # ---------------------------------------------------------------- special functions of SciPy
 

@@ -572,7 +572,6 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=lambda x, p, axis: x,
         array="quantile_shares({0}, {1}, {p})",
         internal=True,
-        reserved=False,
     )
     along_axis(
         "median",
