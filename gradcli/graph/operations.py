@@ -1263,7 +1263,6 @@ _library(
     payload="last",
     spelled=lambda f, a, b, n: of.polygamma(a + b, payload=n) - of.polygamma(a, payload=n),
 )
-_INCOMPLETE = (lambda a, x: (a > 0) & (x >= 0), "a > 0 and x >= 0")
 
 
 def _incomplete_gamma(name: str, side: str, sign: int, **columns: Any) -> None:
@@ -1272,7 +1271,7 @@ def _incomplete_gamma(name: str, side: str, sign: int, **columns: Any) -> None:
         exact=lambda m, a, x: getattr(m, f"gamma_{side}")(x, a, regularized=1),
         ulps=(12, 8),
         partials=(*_constant_in(name, 1), lambda f, a, x: sign * of.gamma_density(a, x)),
-        domain=_INCOMPLETE,
+        domain=(lambda a, x: (a > 0) & (x >= 0), "a > 0 and x >= 0"),
         latex=rf"\operatorname{{{name[-1].upper()}}}",
         **columns,
     )

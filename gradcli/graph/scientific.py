@@ -250,25 +250,19 @@ LARGE = 10.0
 """From here on Stirling's series is exact to a double."""
 
 
-def _stirling_rest(x: Any) -> Any:
-    """Return log Γ(x) - ((x - 1/2) log x - x + log(2π)/2) for x >= 10 (DLMF 5.11.1)."""
-    inverse = 1.0 / x
-    return inverse * polynomial(inverse * inverse, stirling())
-
-
 def beta(a: Any, b: Any) -> Any:
     """Return Γ(a) Γ(b) / Γ(a + b) for numbers > 0."""
     small, large = np.minimum(a, b), np.maximum(a, b)
 
     def by_series(small: Any, large: Any) -> Any:
         total = large + small
-        rest = _stirling_rest(large) - _stirling_rest(total)
+        rest = stirling(large) - stirling(total)
         shrunk = np.exp((rest + small) - (large - 0.5) * np.log1p(small / large))
         return special.gamma(small) * np.power(total, -small) * shrunk
 
     def both_by_series(small: Any, large: Any) -> Any:
         total = large + small
-        rest = _stirling_rest(large) + _stirling_rest(small) - _stirling_rest(total)
+        rest = stirling(large) + stirling(small) - stirling(total)
         shrunk = np.exp(rest - large * np.log1p(small / large))
         root = np.sqrt(2.0 * math.pi / small * (total / large))
         return root * shrunk * np.power(small / total, small)
@@ -288,7 +282,7 @@ def lbeta(a: Any, b: Any) -> Any:
     def by_series(small: Any, large: Any) -> Any:
         # log Γ(large) - log Γ(large + small), whose leading terms cancel.
         total = large + small
-        rest = _stirling_rest(large) - _stirling_rest(total)
+        rest = stirling(large) - stirling(total)
         shrunk = np.log1p(small / large)
         return special.gammaln(small) + (
             (rest + small) - (large - 0.5) * shrunk - small * np.log(total)
@@ -348,7 +342,7 @@ def gamma_density(a: Any, x: Any) -> Any:
         return power * special.rgamma(a) * power
 
     def large(a: Any, x: Any) -> Any:
-        deviance = a * _saddle((x - a) / a, x / a) + _stirling_rest(a)
+        deviance = a * _saddle((x - a) / a, x / a) + stirling(a)
         return np.exp(-deviance) * np.sqrt(a / (2.0 * math.pi)) / x
 
     is_large = np.greater_equal(a, LARGE) & np.greater(x, 0.0)
@@ -366,7 +360,7 @@ def beta_density(a: Any, b: Any, x: Any) -> Any:
         gap, total = x * b - (1.0 - x) * a, a + b
         deviance = a * _saddle(gap / a, x * (total / a))
         deviance = deviance + b * _saddle(-gap / b, (1.0 - x) * (total / b))
-        rest = _stirling_rest(total) - _stirling_rest(a) - _stirling_rest(b)
+        rest = stirling(total) - stirling(a) - stirling(b)
         root = np.sqrt(a / (2.0 * math.pi) * (b / total))
         return np.exp(rest - deviance) * root / (x * (1.0 - x))
 

@@ -244,9 +244,15 @@ def zeta_tail(s: int) -> list[float]:
 
 
 @cache
-def stirling() -> list[float]:
+def stirling_terms() -> list[float]:
     """Return z (log Γ(z) - its first terms) as a polynomial in 1/z² (DLMF 5.11.1)."""
     return [float(number / (2 * k * (2 * k - 1))) for k, number in enumerate(bernoulli(), 1)]
+
+
+def stirling(x: Any) -> Any:
+    """Return log Γ(x) - ((x - 1/2) log x - x + log(2π)/2) for x >= FAR (DLMF 5.11.1)."""
+    inverse = 1.0 / x
+    return inverse * polynomial(inverse * inverse, stirling_terms())
 
 
 def _brought_near_two(m: Any, x: Any) -> tuple[Any, Any]:
@@ -269,10 +275,8 @@ def _lgamma_right(m: Any, x: Any) -> Any:
 
 
 def _lgamma_far(m: Any, x: Any) -> Any:
-    inverse = 1.0 / x
-    rest = inverse * polynomial(inverse * inverse, stirling())
     # (x - 1/2) log(x) - x + log(2π)/2, so that nothing overflows before the value does.
-    found = (x - 0.5) * (m.log(x) - 1.0) + ((math.log(2 * math.pi) - 1) / 2 + rest)
+    found = (x - 0.5) * (m.log(x) - 1.0) + ((math.log(2 * math.pi) - 1) / 2 + stirling(x))
     return m.where(x == math.inf, x, found)
 
 
@@ -475,9 +479,8 @@ def _gamma_far(m: Any, x: Any) -> Any:
 
 def _stirling_factors(m: Any, x: Any) -> tuple[Any, Any]:
     """Return a, b with Γ(x) = a² b, neither of which overflows up to 190 (DLMF 5.11.3)."""
-    inverse = 1.0 / x
-    tail = inverse * polynomial(inverse * inverse, stirling())
-    return m.pow(x, x * 0.5 - 0.25), m.exp(-x) * (m.exp(tail) * math.sqrt(2 * math.pi))
+    rest = m.exp(stirling(x)) * math.sqrt(2 * math.pi)
+    return m.pow(x, x * 0.5 - 0.25), m.exp(-x) * rest
 
 
 def _gamma_left(m: Any, x: Any) -> Any:

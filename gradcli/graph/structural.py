@@ -300,8 +300,9 @@ def _from_mean(x: Any) -> Any:
     return x - x.apply("mean", payload=None)
 
 
-def _max_tie(x: Any, axis: int | None) -> bool:
-    return bool(((x == x.max(axis, keepdims=True)).sum(axis) > 1).any())
+def _has_tie(name: str) -> Callable[..., bool]:
+    """Return a test whether the extreme that NumPy has by a name is there more than once."""
+    return lambda x, axis: bool(((x == getattr(x, name)(axis, keepdims=True)).sum(axis) > 1).any())
 
 
 def _quantile_shape(x: Shape, p: Shape, axis: int | None = None) -> Shape:
@@ -408,12 +409,10 @@ def _target_slope(score: Any, target: Any) -> Any:
 
 def _softmax(x: Any, axis: int | None) -> Any:
     """Return softmax over an axis; over all of several axes, which no formula has, of one axis."""
-    if len(x.shape) == 1:  # perhaps of as many numbers as there are rows
-        axis = 0
-    if axis is not None or not x.shape:
-        return x.apply("softmax", payload=axis)
-    flat = reshape(x, (prod(x.shape),))
-    return reshape(flat.apply("softmax", payload=0), x.shape)
+    if axis is None and len(x.shape) > 1:
+        return reshape(_softmax(reshape(x, (prod(x.shape),)), 0), x.shape)
+    # One axis has perhaps as many numbers as there are rows.
+    return x.apply("softmax", payload=0 if len(x.shape) == 1 else axis)
 
 
 def add_rows(row: Callable[..., Any]) -> None:
@@ -584,18 +583,15 @@ def add_rows(row: Callable[..., Any]) -> None:
         array="quantile({0}, 0.5, {p})",
         reserved=False,
     )
-    for name, typed, reducer in (("greatest", "max", "np.max"), ("least", "min", "np.min")):
+    for name, typed in (("greatest", "max"), ("least", "min")):
         along_axis(
             name,
-            kink=(
-                _max_tie if typed == "max" else lambda x, axis: _max_tie(-x, axis),
-                f"{typed} has a tie, whose derivative is shared equally",
-            ),
+            kink=(_has_tie(typed), f"{typed} has a tie, whose derivative is shared equally"),
             slope=(_shares,),
             textbook=(lambda g, f, x, axis: g * (_hits(f, x) / total(_hits(f, x))),),
             typed=typed,
             latex=rf"\{typed}",
-            array=f"{reducer}({{0}}, axis={{p}})",
+            array=f"np.{typed}({{0}}, axis={{p}})",
         )
     along_axis(
         "argmax",
