@@ -326,7 +326,7 @@ def _rounding(
 
     Where `sure` there are none of these.
     """
-    ulps = operation.error(payload)
+    ulps, moved = operation.error(payload)
     found = k.nothing
     if operation is ADD or operation is SUBTRACT:
         x, y = inputs
@@ -347,7 +347,6 @@ def _rounding(
             exact = exact | ((value == 0) & zero)
         if exact is not False:
             found = k.where(exact, 0.0, found)
-    moved = operation.argument_error(payload)
     if moved:
         for position, x in enumerate(inputs):  # that of an order has no derivative
             slope = abs(_partial(k, operation, position, payload, value, inputs))
