@@ -19,10 +19,10 @@ from gradcli.language.builder import Builder
 from gradcli.language.parser import Unexpected, acceptable
 from gradcli.language.parser import parse as build
 from gradcli.language.scanner import END, Scanner, grammar, load
-from gradcli.language.tables import Production, Tables
 
 if TYPE_CHECKING:
     from gradcli.formula import Formula
+    from gradcli.language.tables import Tables
 
 
 @functools.cache
@@ -276,15 +276,14 @@ def shift_reduce(kinds: list[str], start: str) -> list[int]:
             action = tables().states[stack[-1]].get(kind)
             if action is None:
                 raise Unexpected(index, stack)
-            if not isinstance(action, Production):
+            if action >= 0:
                 stack.append(action)
                 break
-            del stack[len(stack) - action.length :]
-            if action.rule == start:
+            rule, length, _ = tables().productions[~action]
+            del stack[len(stack) - length :]
+            if rule == start:
                 return stack
-            after = tables().states[stack[-1]][action.rule]
-            assert isinstance(after, int)
-            stack.append(after)
+            stack.append(tables().states[stack[-1]][rule])
     return stack
 
 
