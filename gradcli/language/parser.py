@@ -61,10 +61,6 @@ class Parsed:
         self.choice: Final = built.chosen
         """The name and the arguments of the value of an option."""
 
-    def spans(self) -> Mapping[int, Span]:
-        """Return the range of the text that each node was read from."""
-        return self.origin.spans()
-
 
 def parse(source: str, names: Names = (), start: str = "formula") -> Parsed:
     """Return the graph that a text stands for.
@@ -113,13 +109,15 @@ def _read(source: str, names: Names, start: str) -> Parsed | Finding:
     return Parsed(origin, builder)
 
 
-def locate(source: str, shapes: Mapping[str, Shape], start: str) -> dict[int, Span]:
-    """Return the half-open range of a text that each node was read from.
+def locate(
+    source: str, shapes: Mapping[str, Shape], start: str, until: int | None = None
+) -> dict[int, Span]:
+    """Return the half-open range of a text that each node was read from, up to the node `until`.
 
     The text is read again in the same way, so the ids are those of the first time.
     """
     nodes: dict[int, Span] = {}
-    trace(SCANNER.scan(source), start, builder=Builder(shapes, start), nodes=nodes)
+    trace(SCANNER.scan(source), start, Builder(shapes, start), nodes, until)
     return nodes
 
 
@@ -258,14 +256,14 @@ def drive(tokens: Tokens, builder: Builder, start: str) -> None:
 def trace(
     tokens: Tokens,
     start: str,
-    *,
-    until: Misfit | None = None,
     builder: Builder | None = None,
     nodes: dict[int, Span] | None = None,
+    until: int | Misfit | None = None,
 ) -> list[Span]:
     """Return the ranges of the text that the symbols on the stack take, as `drive` moves them.
 
-    `until` stops before a production; `builder` makes the nodes, whose ranges are added to `nodes`.
+    `builder` makes the nodes, whose ranges are added to `nodes`; `until` stops behind a node, or
+    before a production.
     """
     state = STATES.first(start)
     stack = [state]
@@ -275,7 +273,7 @@ def trace(
     for index, kind in enumerate(tokens.kinds):
         action = state[kind]
         while action.__class__ is Reduce:
-            if until is not None and until.args == (index, action, len(spans)):
+            if isinstance(until, Misfit) and until.args == (index, action, len(spans)):
                 return spans
             first = len(spans) - action.length
             spans[first:] = [span] = [
@@ -286,6 +284,8 @@ def trace(
                 values[first:] = [value]
                 if isinstance(value, int):
                     nodes.setdefault(value, span)
+                    if value == until:
+                        return spans
             stack[first + 1 :] = [state]
             state, action = stack[first][action]
             stack[-1] = state

@@ -62,7 +62,7 @@ def outcome(source: str, start: str, by: tables.Tables) -> Any:
         patch.setattr(parser, "SCANNER", Scanner(by))
         try:
             parsed = parser.parse(source, (), start)
-            spans = parsed.spans()
+            spans = parsed.origin.spans()
         except FormulaError as error:
             return error.message, error.span, error.hint
         rows = [(str(row[0]), row[1:]) for row in parsed.graph.rows]
