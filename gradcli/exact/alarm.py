@@ -252,7 +252,7 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     """
     if operation is NEGATE:
         return errors[0]
-    if operation.binds is not None:
+    if operation.binds:
         from gradcli.exact.form_errors import form_error
 
         return k.each(

@@ -21,7 +21,7 @@ from gradcli.graph.operations import (
     every,
     known_number,
 )
-from gradcli.graph.precedence import ATOM, SERIES
+from gradcli.graph.precedence import ATOM, OR, PRODUCT, SERIES, SUM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -295,7 +295,7 @@ def _form(
     make: Callable[[Bound], Callable[..., float]],
     name: str,
     noun: str,
-    latex: tuple[str, str, int],
+    latex: str | tuple[Any, ...],
     **columns: Any,
 ) -> Operation:
     """Return the row of a form; `make` gives its value as a function of the node's arguments."""
@@ -326,31 +326,40 @@ def _form(
         typed=name,
         hides=every,
         noun=noun,
-        binds=latex,
+        latex=latex,
+        binds=True,
         reason=reason,
         **columns,
     )
 
 
-# The LaTeX of a form: before the body, with {x} for the name and {0}, {1} for the limits; behind
-# it; and the level of all.
 INTEGRAL = _form(
     integral,
     "integrate",
     "integral",
-    (r"\int_{{{0}}}^{{{1}}} ", r" \, \mathrm{{d}}{x}", SERIES),
+    (r"\int_{{{1}}}^{{{2}}} {0} \, \mathrm{{d}}{p}", SERIES, SUM, SUM, PRODUCT),
     symbol="∫",
     doubt=doubt,
 )
-SUM_OVER = _form(sum_over, "sum", "sum", (r"\sum_{{{x} = {0}}}^{{{1}}} ", "", SERIES), symbol="Σ")
+SUM_OVER = _form(
+    sum_over,
+    "sum",
+    "sum",
+    (r"\sum_{{{p} = {1}}}^{{{2}}} {0}", SERIES, SUM, SUM, PRODUCT),
+    symbol="Σ",
+)
 PRODUCT_OVER = _form(
-    product_over, "prod", "product", (r"\prod_{{{x} = {0}}}^{{{1}}} ", "", SERIES), symbol="Π"
+    product_over,
+    "prod",
+    "product",
+    (r"\prod_{{{p} = {1}}}^{{{2}}} {0}", SERIES, SUM, SUM, PRODUCT),
+    symbol="Π",
 )
 ROOT = _form(
     root,
     "solve",
     "root",
-    (r"\operatorname{{solve}}_{{{x}}}\left(", r", {limits}\right)", ATOM),
+    (r"\operatorname{{solve}}_{{{p}}}\left({0}, {1!r}\right)", ATOM, OR, SUM),
     symbol="solve",
 )
 FORMS = {row.typed: row for row in (INTEGRAL, SUM_OVER, PRODUCT_OVER, ROOT)}
