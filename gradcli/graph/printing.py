@@ -60,7 +60,6 @@ class Text:
     parentheses = ("(", ")")
     condition = ("(", ")")
     """What encloses a condition that is used as a number."""
-    times = "*"
     least = OR
     """The level that a result or an argument of a call must at least have."""
     forms: ClassVar[dict[Operation, Form | None]] = {}
@@ -116,8 +115,6 @@ class Text:
             return [self.name(payload)]
         if operation is CONSTANT:
             return [self.number(payload)]
-        if operation is MULTIPLY:
-            return self.product(*arguments)
         form = self.form(operation)
         if form is not None:
             name = ""
@@ -238,11 +235,6 @@ class Text:
         name = self.spelling(operation) or operation.typed or operation.name
         return f"{name}(", f"{self.axis(axis)})"
 
-    def product(self, left: int, right: int) -> list[Piece]:
-        """Return the parts of a product."""
-        first, second = OPERANDS[PRODUCT]
-        return [(left, first), self.times, (right, second)]
-
     def array(self, parts: Sequence[int]) -> list[Piece]:
         """Return the parts of an array."""
         return ["[", *_separated([(part, OR) for part in parts]), "]"]
@@ -255,12 +247,14 @@ class Text:
 class Spoken(Text):
     """Formulas as they stand in a line of a lesson: Aᵀ, and a dot for a product."""
 
-    times = " · "
     forms: ClassVar[dict[Operation, Form | None]] = {}
 
     def new_form(self, operation: Operation) -> Form | None:
         """Return how an operation is written; None for a call."""
-        return ((0, ATOM), "ᵀ") if operation is TRANSPOSE else super().new_form(operation)
+        if operation is TRANSPOSE:
+            return (0, ATOM), "ᵀ"
+        is_product = operation is MULTIPLY
+        return _infix_form(operation, " · ") if is_product else super().new_form(operation)
 
 
 class Latex(Text):
@@ -282,6 +276,11 @@ class Latex(Text):
         super().__init__(graph, names)
         self._free = latex_names(graph) if free is None else free
         """Free names as they are written; those of bound ones are added."""
+
+    def pieces(self, node: int) -> list[Piece]:
+        """Return the parts of a node in order."""
+        operation, arguments, _ = self.graph.rows[node]
+        return self.product(*arguments) if operation is MULTIPLY else super().pieces(node)
 
     def written(self, node: int) -> Sequence[int]:
         """Return the arguments of a node, each as often as it is written."""
