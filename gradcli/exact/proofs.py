@@ -279,7 +279,7 @@ def root(target: Target, bound: Bound, *arguments: Any) -> Any:
     """
     _analytic(target is not DISCS, target)
     taken = arguments[bound.limits :]
-    start = forms.root(bound)(*[float(x.mid()) for x in arguments])
+    start = forms.root(bound, *[float(x.mid()) for x in arguments])
     middle = arb(start)
     reach = 16 * math.ulp(start)
     largest = WIDEST * (1 + abs(start))

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from gradcli.graph.quadrature import Integral
-
 DEEPEST = 6
 """How many bound names may stand inside of each other: each multiplies the time."""
 
@@ -59,23 +57,19 @@ class Bound:
         inner = [payload.depth for operation, _, payload in graph.rows if operation.binds]
         self.depth = 1 + max(inner, default=0)
         """How many bound names stand inside of each other."""
-        self._rows = tuple(graph.rows)  # derivatives will be added to the graph
-        self._hash = hash((limits, taken, roots, self._rows))
+        # Derivatives will be added to the graph.
+        self._identity = limits, taken, roots, tuple(graph.rows)
+        self._hash = hash(self._identity)
         self._functions: dict[int, Callable[..., float]] = {}
-        self.known: dict[tuple[float, ...], Integral] = {}
-        """The integrals by limits and what is taken from outside (gradcli.graph.forms)."""
         self.wasted = 0.0
         """Seconds spent on more digits that could not be had (gradcli.exact.certain)."""
-        self.parts: list[Callable[..., float]] | None = None
-        """Parts of the body that may be 0 (gradcli.graph.forms), once they are known."""
 
     def __eq__(self, other: object) -> bool:
         """Return whether both are alike but for the bound name."""
         return self is other or (
             isinstance(other, Bound)
             and self._hash == other._hash
-            and (self.limits, self.taken, self.roots) == (other.limits, other.taken, other.roots)
-            and self._rows == other._rows
+            and self._identity == other._identity
         )
 
     def __hash__(self) -> int:
@@ -118,21 +112,22 @@ class Bound:
 
         return body
 
-    def function(self, position: int) -> Callable[..., float]:
-        """Return a root as a Python function of the bound name and of what is taken from outside.
+    def function(self, node: int) -> Callable[..., float]:
+        """Return a node of the body as a Python function of the bound name and of what is taken.
 
         It raises ValueError, OverflowError or ZeroDivisionError, or returns nan or inf, where there
         is no value.
         """
-        if position not in self._functions:
-            self._functions[position] = self.as_function(self.roots[position])
-        return self._functions[position]
+        if node not in self._functions:
+            from gradcli.graph.bodies import PYTHON
 
-    def as_function(self, node: int) -> Callable[..., float]:
-        """Return a node of the body as such a function."""
-        from gradcli.graph.bodies import PYTHON
+            self._functions[node] = PYTHON.function(self.body(node), 1 + self.taken)
+        return self._functions[node]
 
-        return PYTHON.function(self.body(node), 1 + self.taken)
+    def at(self, node: int, taken: Sequence[float]) -> Callable[[float], float]:
+        """Return such a function of the bound name alone, for these numbers from outside."""
+        body = self.function(node)
+        return lambda x: body(x, *taken)
 
 
 def closed(

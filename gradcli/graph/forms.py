@@ -7,6 +7,7 @@ a Python function of limits and numbers from outside.
 from __future__ import annotations
 
 import math
+from functools import lru_cache, partial
 
 from gradcli.graph import quadrature, roots
 from gradcli.graph.near import NEAR, Near
@@ -38,7 +39,7 @@ MOST_TERMS = 10_000_000
 DOUBTFUL = 1e-10
 """Report an error that is larger than this, relative to the integral of abs(f)."""
 MOST_KNOWN = 1000
-"""Integrals of a body that are cached, since the alarm asks for their errors."""
+"""Integrals that are cached, since the alarm asks for their errors."""
 MOST_CUTS = 50
 """The most zeros of linear parts at which an interval is cut."""
 MOST_CURVED = 8
@@ -47,37 +48,22 @@ SAMPLES = 41
 """Points between the limits at which the signs of such a part are compared."""
 
 
-def integral(bound: Bound) -> Callable[..., float]:
-    """Return the integral as a function of its limits and of what the body takes from outside."""
-    return lambda *arguments: integrated(bound, *arguments).value
+def integral(bound: Bound, *arguments: float) -> float:
+    """Return the integral between limits. Raises ValueError with a sentence."""
+    return integrated(bound, *arguments).value
 
 
+@lru_cache(MOST_KNOWN)
 def integrated(bound: Bound, low: float, high: float, *taken: float) -> quadrature.Integral:
     """Return the integral with a bound of its error. Raises ValueError with a sentence."""
-    key = (low, high, *taken)
-    found = bound.known.get(key)
-    if found is None:
-        if len(bound.known) >= MOST_KNOWN:
-            bound.known.clear()
-        found = bound.known[key] = _integrated(bound, *key)
-    return found
-
-
-def _integrated(bound: Bound, low: float, high: float, *taken: float) -> quadrature.Integral:
-    body = bound.function(0)
-
-    def f(x: float) -> float:
-        return body(x, *taken)
-
     near_body = bound.body(bound.roots[0])
 
     def near(end: float, distance: float) -> float:
         return float(near_body(NEAR, Near(end, distance), *map(Near, taken)))
 
     try:
-        cuts = zeros(bound, taken)
-        cuts += [x for part in curved(bound) for x in _crossings(part, (low, high), taken)]
-        return quadrature.integral(f, low, high, cuts, near)
+        cuts = _cuts(bound, (low, high), taken)
+        return quadrature.integral(bound.at(bound.roots[0], taken), low, high, cuts, near)
     except quadrature.Undefined as fault:
         message = (
             f"the integral does not exist: what is integrated has no value at"
@@ -95,13 +81,15 @@ def doubt(*arguments: Any) -> str | None:
     return f"the integral is known to about {found.error:.1g}"
 
 
-def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
-    """Return where the parts of a body that are linear in the bound name are 0.
+def _cuts(bound: Bound, ends: tuple[float, float], taken: Sequence[float]) -> list[float]:
+    """Return where parts of a body are 0, so that it may be singular, kinked or steep.
 
-    There a kink, a pole or a narrow peak is: abs(x - a), 1/(x - a), exp(-(x - a)^2/c).
+    These are abs(x - a), 1/(x - a), exp(-(x - a)^2/c). The parts that are linear in the bound name
+    are solved; of others, changes of sign between the ends are searched.
     """
     lines: dict[int, Line | None] = {}
-    found: dict[float, None] = {}
+    zeros: dict[float, None] = {}
+    curved: dict[int, None] = {}
     rows = bound.graph.rows
     for node in bound.graph.reachable(bound.roots[:1]):
         operation, arguments, payload = rows[node]
@@ -115,39 +103,20 @@ def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
             line = _line(operation, inputs, payload) if len(inputs) == len(arguments) else None
         # Where the two sides of a comparison are equal it switches: its own value is no line.
         lines[node] = None if line and line[1] and _compares(operation) else line
-        if line and line[1] and len(found) < MOST_CUTS:
-            found[-line[0] / line[1]] = None
-    return [position for position in found if position - position == 0]
-
-
-def curved(bound: Bound) -> list[Callable[..., float]]:
-    """Return the parts of a body that may be 0 and are not linear in the bound name, as functions.
-
-    Of those that are, `zeros` knows the zeros.
-    """
-    if bound.parts is None:
-        rows = bound.graph.rows
-        nodes = bound.graph.reachable(bound.roots[:1])
-        degrees = dict.fromkeys(nodes, 0)
-        found: dict[int, None] = {}
-        for node in nodes:
-            operation, arguments, _ = rows[node]
-            inputs = [degrees[argument] for argument in arguments]
-            highest = max(inputs, default=int(operation is VARIABLE and node == bound.leaf(0)))
-            if highest and operation not in {VARIABLE, ADD, SUBTRACT, NEGATE}:
-                total = sum(inputs)
-                is_line = operation is MULTIPLY or (operation is DIVIDE and not inputs[1])
-                highest = total if is_line and total < 2 else 2
-            degrees[node] = highest
-            if _compares(operation):
-                if max(inputs) > 1 and len(arguments) == 2:
-                    found[bound.graph.add(SUBTRACT, arguments)] = None
-            elif highest > 1 and operation in {ADD, SUBTRACT}:
-                found[node] = None
-            elif operation.kink or operation.jump:
-                found |= {a: None for a in arguments if degrees[a] > 1}
-        bound.parts = [bound.as_function(node) for node in list(found)[:MOST_CURVED]]
-    return bound.parts
+        if line is not None:
+            if line[1] and len(zeros) < MOST_CUTS:
+                zeros[-line[0] / line[1]] = None
+        elif _compares(operation):
+            if len(arguments) == 2:
+                curved[bound.graph.add(SUBTRACT, arguments)] = None
+        elif operation in {ADD, SUBTRACT}:
+            curved[node] = None
+        elif operation.kink or operation.jump:
+            curved |= {argument: None for argument in arguments if lines[argument] is None}
+    found = [position for position in zeros if position - position == 0]
+    for node in list(curved)[:MOST_CURVED]:
+        found += _crossings(bound.at(node, taken), *sorted(ends))
+    return found
 
 
 def _compares(operation: Operation) -> bool:
@@ -171,13 +140,11 @@ def sample_points(low: float, high: float, count: int) -> Iterator[tuple[float, 
             yield math.tan(angle), 1 / math.cos(angle) ** 2
 
 
-def _crossings(
-    part: Callable[..., float], ends: tuple[float, float], taken: Sequence[float]
-) -> Iterator[float]:
+def _crossings(part: Callable[[float], float], low: float, high: float) -> Iterator[float]:
     """Yield where a function changes its sign between samples of an interval."""
-    f = quadrature.or_nan(lambda x: part(x, *taken))
+    f = quadrature.or_nan(part)
     before = last = math.nan
-    for x, _ in sample_points(min(ends), max(ends), SAMPLES):
+    for x, _ in sample_points(low, high, SAMPLES):
         y = f(x)
         if y < 0 < last or last < 0 < y:
             yield quadrature.crossing(f, before, x)
@@ -213,34 +180,25 @@ def _whole(low: float, high: float, what: str) -> range:
     return range(int(low), int(high) + 1)
 
 
-def _terms(bound: Bound, position: int, among: range, taken: tuple[float, ...]) -> Iterator[float]:
-    body = bound.function(position)
+def _terms(bound: Bound, root: int, among: range, taken: tuple[float, ...]) -> Iterator[float]:
+    body = bound.at(root, taken)
     k = 0
     try:
         for k in among:
-            yield body(float(k), *taken)
+            yield body(float(k))
     except (ValueError, ArithmeticError):
         raise ValueError(f"a term has no value: the one with {bound.name} = {k}") from None
 
 
-def sum_over(bound: Bound) -> Callable[..., float]:
-    """Return the sum as a function of its limits and of what the body takes from outside."""
-
-    def value(low: float, high: float, *taken: float) -> float:
-        return math.fsum(_terms(bound, 0, _whole(low, high, "sum"), taken))
-
-    return value
+def sum_over(bound: Bound, low: float, high: float, *taken: float) -> float:
+    """Return the sum between limits. Raises ValueError with a sentence."""
+    return math.fsum(_terms(bound, bound.roots[0], _whole(low, high, "sum"), taken))
 
 
-def product_over(bound: Bound) -> Callable[..., float]:
-    """Return the product as a function of its limits and of what the body takes from outside."""
-
-    def value(low: float, high: float, *taken: float) -> float:
-        among = _whole(low, high, "product")
-        positions = range(len(bound.roots))
-        return float(multiplied([_terms(bound, position, among, taken) for position in positions]))
-
-    return value
+def product_over(bound: Bound, low: float, high: float, *taken: float) -> float:
+    """Return the product between limits. Raises ValueError with a sentence."""
+    among = _whole(low, high, "product")
+    return float(multiplied([_terms(bound, root, among, taken) for root in bound.roots]))
 
 
 def multiplied(roots: Sequence[Iterator[Any]]) -> Any:
@@ -261,23 +219,12 @@ def multiplied(roots: Sequence[Iterator[Any]]) -> Any:
     return found[-1]
 
 
-def root(bound: Bound) -> Callable[..., float]:
-    """Return the root as a function of a start, or of two ends, and of what the body takes."""
-    body, rate = bound.function(1), bound.function(2)
-
-    def value(*arguments: float) -> float:
-        limits, taken = arguments[: bound.limits], arguments[bound.limits :]
-
-        def f(x: float) -> float:
-            return body(x, *taken)
-
-        def slope(x: float) -> float:
-            return rate(x, *taken)
-
-        find = roots.from_start if bound.limits == 1 else roots.between
-        return find(f, slope, *limits)
-
-    return value
+def root(bound: Bound, *arguments: float) -> float:
+    """Return the root near a start, or between two ends. Raises ValueError with a sentence."""
+    limits, taken = arguments[: bound.limits], arguments[bound.limits :]
+    f, slope = [bound.at(node, taken) for node in bound.roots[1:]]
+    find = roots.from_start if bound.limits == 1 else roots.between
+    return find(f, slope, *limits)
 
 
 # ---------------------------------------------------------------- rows
@@ -292,21 +239,21 @@ class Form(Operation):
 
 
 def _form(
-    make: Callable[[Bound], Callable[..., float]],
+    compute: Callable[..., float],
     name: str,
     noun: str,
     latex: str | tuple[Any, ...],
     **columns: Any,
 ) -> Operation:
-    """Return the row of a form; `make` gives its value as a function of the node's arguments."""
-    kind = make.__name__
+    """Return the row of a form; `compute` gives its value from a Bound and the node's arguments."""
+    kind = compute.__name__
 
     def value(*arguments: Any) -> float:
-        return make(arguments[-1])(*arguments[:-1])
+        return compute(arguments[-1], *arguments[:-1])
 
     def body(m: Any, *arguments: Any) -> Any:
         *numbers, bound = arguments
-        return m.outside(f"{kind}_{bound}", lambda: make(bound), tuple(numbers))
+        return m.outside(f"{kind}_{bound}", lambda: partial(compute, bound), tuple(numbers))
 
     def reason(*arguments: Any) -> str | None:
         try:

@@ -49,7 +49,7 @@ def _parts(graph: Graph, step: Step, values: Mapping[int, Any]) -> Iterator[Part
 
     def value(x: float, root: int = 0) -> float:
         try:
-            return float(bound.function(root)(x, *taken))
+            return float(bound.at(bound.roots[root], taken)(x))
         except (ValueError, ArithmeticError):
             return math.nan
 
