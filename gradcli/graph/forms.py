@@ -124,27 +124,12 @@ def _compares(operation: Operation) -> bool:
     return operation.arity[0] == 2 and bool(operation.kink or operation.switch)
 
 
-def sample_points(low: float, high: float, count: int) -> Iterator[tuple[float, float]]:
-    """Yield numbers between two limits, which may be infinite, and how far around each it is."""
-    for k in range(count):
-        share = (k + 0.5) / count
-        away, around = share / (1 - share), 1 / (1 - share) ** 2
-        if abs(high - low) < math.inf:
-            yield low + (high - low) * share, 1.0
-        elif abs(low) < math.inf:
-            yield low + math.copysign(away, high), around
-        elif abs(high) < math.inf:
-            yield high + math.copysign(away, low), around
-        else:
-            angle = math.pi * (share - 0.5)
-            yield math.tan(angle), 1 / math.cos(angle) ** 2
-
-
 def _crossings(part: Callable[[float], float], low: float, high: float) -> Iterator[float]:
     """Yield where a function changes its sign between samples of an interval."""
     f = quadrature.or_nan(part)
     before = last = math.nan
-    for x, _ in sample_points(low, high, SAMPLES):
+    for k in range(SAMPLES):
+        x, _ = quadrature.reached((k + 0.5) / SAMPLES, low, high)
         y = f(x)
         if y < 0 < last or last < 0 < y:
             yield quadrature.crossing(f, before, x)
