@@ -30,7 +30,7 @@ from gradcli.graph.operations import LEAVES, VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gradcli.graph.bound import Bound
+    from gradcli.graph.forms import Bound
     from gradcli.graph.operations import Operation
 
 MOST_TERMS = 20_000

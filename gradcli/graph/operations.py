@@ -146,7 +146,7 @@ class Operation:
     roles: tuple[str, ...] = ()
     """What the arguments are called; elsewhere they are 1st, 2nd, 3rd."""
     binds: bool = False
-    """Whether it binds a name (gradcli.graph.bound). As text the body is the first argument, before
+    """Whether it binds a name (gradcli.graph.forms). As text the body is the first argument, before
     the limits, and the name is the payload."""
     reason: Callable[..., str | None] | None = None
     """The sentence for arguments with which there is no value, where no `domain` can say it."""

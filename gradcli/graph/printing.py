@@ -164,7 +164,7 @@ class Text:
 
         The name is the one that was typed, or like it, if what the body takes has the same name.
         """
-        from gradcli.graph.bound import inlined
+        from gradcli.graph.forms import inlined
 
         graph = self.graph
         _, arguments, bound = graph.rows[node]

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from gradcli.graph.bound import inlined
-from gradcli.graph.forms import INTEGRAL, PRODUCT_OVER, ROOT
+from gradcli.graph.forms import INTEGRAL, PRODUCT_OVER, ROOT, inlined
 from gradcli.graph.printing import Text
 from gradcli.pictures.graph.words import fit, names_of, number
 from gradcli.pictures.wording import say
