@@ -332,11 +332,11 @@ def _quantity(
         return Quantity(name, float("nan"), None, f"{name}: {error.message}")
     if known is None:
         return Quantity(name, here.value, None)
-    from gradcli.uncertainty.propagation import Saved, inputs, propagate
+    from gradcli.uncertainty.propagation import of_fit, propagate
 
-    saved = Saved(known["names"], known["matrix"], known["degrees_of_freedom"]).of(own)
+    fitted = of_fit(known["names"], known["matrix"], known["degrees_of_freedom"])
     try:
-        return Quantity(name, here.value, propagate(here, inputs({}, None, saved)))
+        return Quantity(name, here.value, propagate(here, fitted.only(own)))
     except MathematicsError as error:
         warning = f"{name} has no standard error: {error.message}"
         return Quantity(name, here.value, None, warning)
