@@ -150,8 +150,8 @@ def inputs(
         message = f"no numbers have the correlations {listed(pairs)} together"
         hint = "the matrix of correlations must not have a negative eigenvalue"
         raise NameValueError(message, hint=hint)
-    errors_of_all = np.array([*sizes, *fitted.errors])
-    return fitted._replace(names=names, errors=errors_of_all, correlation=matrix)
+    known = np.array([*sizes, *fitted.errors])
+    return fitted._replace(names=names, errors=known, correlation=matrix)
 
 
 def _known(names: Sequence[str]) -> str:
@@ -382,25 +382,21 @@ def _results(
     nodes = graph.variables([result])
     moving = {name: node for name, node in nodes.items() if name in given.bases}
     fixed = {name: values[name] for name in nodes if name not in moving}
+    index = {entry: position for position, entry in enumerate(given.names)}
+    # What has no error reads the last column, which adds nothing to a number.
     positions = {
-        name: [
-            given.names.index(entry) if entry in given.names else None
-            for entry in entry_names(name, graph.shape(node))
-        ]
+        name: [index.get(entry, -1) for entry in entry_names(name, graph.shape(node))]
         for name, node in moving.items()
     }
     compute = _computed(graph, result, [*moving, *fixed], [*fixed.values()])
     for start in range(0, count, AT_ONCE):
         rows = min(AT_ONCE, count - start)
         draws = generator.standard_normal((rows, len(given.names))) @ root.T * given.errors
-        columns = []
-        for name, node in moving.items():
-            middle = np.asarray(values[name], dtype=float).ravel()
-            moved = np.tile(middle, (rows, 1))
-            for column, position in enumerate(positions[name]):
-                if position is not None:
-                    moved[:, column] += draws[:, position]
-            columns.append(moved.reshape(rows, *graph.shape(node)))
+        draws = np.append(draws, np.full((rows, 1), -0.0), axis=1)
+        columns = [
+            (np.ravel(values[name]) + draws[:, positions[name]]).reshape(rows, *graph.shape(node))
+            for name, node in moving.items()
+        ]
         yield compute(columns, rows)
 
 
