@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.calculus.reverse import gradient
+from gradcli.calculus.reverse import Sweep, gradient, masked
 from gradcli.data.columns import length_of
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import (
@@ -261,11 +261,11 @@ def sums(
     row = _row(graph, parts)
     if row is None or len(graph.reachable(parts.parts)) > GENERATED_NODES:
         return None
-    moving = _moving(graph, row, parameters)
+    variables = row.graph.variables(row.roots)
+    moving = [n for n, node in row.shared.items() if parameters.keys() & graph.variables([node])]
     roots = list(row.roots)
     for term in row.roots:
-        slopes = gradient(row.graph, term, moving.values())
-        roots += [slopes[node] for node in moving.values()]
+        roots += gradient(row.graph, term, [variables[name] for name in moving]).values()
     found = summands(row.graph, roots, columns)
     pairs = list(dict.fromkeys([each.pair for each in found if each.pair is not None]))
     ends = dict.fromkeys([node for pair in pairs for node in pair if node >= 0])
@@ -282,12 +282,11 @@ def sums(
     names = [*parameters, *constants]
     own = Graph()
     shared = {name: own.adopt(graph, node) for name, node in row.shared.items()}
-    variables = row.graph.variables(row.roots)
     own.identify(row.graph, {variables[name]: node for name, node in shared.items()})
     before = program(own, [own.adopt(row.graph, node) for node in inner.shared.values()])
     sum_of = {pair: index for index, pair in enumerate(pairs)}
-    rates = [shared[name] for name in moving]
-    after = _after(own, row.graph, parts, parameters, found, sum_of, rates)
+    moved = [shared[name] for name in moving]
+    after = _after(own, row.graph, parts, parameters, found, sum_of, moved)
     return Sums(
         function(before, names),
         over,
@@ -308,16 +307,6 @@ def _row(graph: Graph, parts: Split) -> OneRow | None:
 def sum_name(index: int) -> str:
     """Return the name of a sum over the rows; no name that anyone can type."""
     return f"sum {index}"
-
-
-def _moving(graph: Graph, row: OneRow, parameters: Collection[str]) -> dict[str, int]:
-    """Return what is the same in every row and moves: its names, and their nodes in the row."""
-    nodes = row.graph.variables(row.roots)
-    return {
-        name: nodes[name]
-        for name, node in row.shared.items()
-        if not set(parameters).isdisjoint(graph.variables([node]))
-    }
 
 
 def _after(
@@ -349,30 +338,16 @@ def _after(
     value = own.adopt(outer, parts.result)
     slopes = [DerivedNode(own, own.adopt(outer, node)) for node in derived]
     direct, weights = slopes[: len(parameters)], slopes[len(parameters) :]
+    zero = DerivedNode(own, own.constant(0.0))
     rates = {
-        node: sum(
-            [w * totals[count + k * each + index] for k, w in enumerate(weights)],
-            start=DerivedNode(own, own.constant(0.0)),
-        )
-        for index, node in enumerate(moving)
+        node: sum([w * totals[count + k * each + i] for k, w in enumerate(weights)], start=zero).id
+        for i, node in enumerate(moving)
     }
-    through = _through(own, rates, parameters)
+    wrt = [own.variable(name, shape) for name, shape in parameters.items()]
+    sweep = Sweep(own, own.reachable(rates), wrt)
+    cotangents = sweep.run({node: (None, rate) for node, rate in rates.items()})
+    through = [DerivedNode(own, masked(own, node, cotangents.get(node))) for node in wrt]
     return program(own, [value, *[(a + b).id for a, b in zip(direct, through, strict=True)]])
-
-
-def _through(
-    own: Graph, rates: Mapping[int, DerivedNode], parameters: Mapping[str, Shape]
-) -> list[DerivedNode]:
-    """Return the gradient through some nodes, from the derivatives with respect to these."""
-    chain = Graph()
-    terms = DerivedNode(chain, chain.constant(0.0))
-    for node, rate in rates.items():
-        held = terms.at(chain.variable(f"rate of {node}"))
-        own.identify(chain, {held.id: rate.id})
-        terms = terms + held * terms.at(chain.adopt(own, node))
-    by = [chain.variable(name, shape) for name, shape in parameters.items()]
-    slopes = gradient(chain, terms.id, by)
-    return [DerivedNode(own, own.adopt(chain, slopes[node])) for node in by]
 
 
 # ---------------------------------------------------------------- the numbers of each row
