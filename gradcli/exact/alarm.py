@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from gradcli.graph.bound import Bound
+    from gradcli.graph.forms import Bound
     from gradcli.graph.node import Graph
     from gradcli.graph.operations import Operation
 
@@ -252,7 +252,7 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     """
     if operation is NEGATE:
         return errors[0]
-    if operation.binds is not None:
+    if operation.binds:
         from gradcli.exact.form_errors import form_error
 
         return k.each(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from typing import Any
 
-    from gradcli.graph.bound import Bound
+    from gradcli.graph.forms import Bound
     from gradcli.graph.node import Graph
 
 PRECISIONS = tuple(106 << k for k in range(8))
