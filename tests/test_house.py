@@ -117,7 +117,7 @@ LINES = {
     "data": 3891,
     "exact": 2141,
     "graph": 5324,
-    "language": 3059,
+    "language": 3100,
     "manual": 84,
     "minimize": 4700,
     "pictures": 3767,
