@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gradcli.errors import GradcliError
 from gradcli.formula import Formula
-from gradcli.language.bindings import bindings
+from gradcli.language.bindings import bindings, choice
 
 
 def bound(word: str) -> float:
