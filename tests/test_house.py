@@ -112,11 +112,11 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 LINES = {
     "calculus": 1862,
-    "cli": 4999,
+    "cli": 5001,
     "cluster": 473,
     "data": 3891,
     "exact": 2141,
-    "graph": 5324,
+    "graph": 5341,
     "language": 3100,
     "manual": 84,
     "minimize": 4700,
@@ -127,7 +127,7 @@ LINES = {
     "solvers": 3853,
     "tables": 785,
     "uncertainty": 368,
-    "": 1875,
+    "": 1876,
 }
 """The most lines of code of each package, and of the modules beside them.
 

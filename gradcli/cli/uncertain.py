@@ -126,7 +126,9 @@ class Errors:
             return None
         for name in {**self.numbers, **self.columns}:
             if name in problem.data:
-                message = f"the formula has one value for all rows; errors of {name} do not go into it"
+                message = (
+                    f"the formula has one value for all rows; errors of {name} do not go into it"
+                )
                 hint = f"leave out --sigma-of {name}, or write the formula of a row"
                 raise UsageError(problem.where + message, hint=hint)
         try:
