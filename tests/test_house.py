@@ -112,22 +112,22 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 LINES = {
     "calculus": 1862,
-    "cli": 4994,
+    "cli": 5019,
     "cluster": 473,
-    "data": 3837,
-    "exact": 2106,
-    "graph": 5324,
-    "language": 3059,
+    "data": 3891,
+    "exact": 2141,
+    "graph": 5341,
+    "language": 3100,
     "manual": 84,
     "minimize": 4700,
     "pictures": 3776,
     "plotting": 1165,
-    "programs": 2542,
-    "rows": 572,
-    "solvers": 3853,
+    "programs": 2549,
+    "rows": 575,
+    "solvers": 3869,
     "tables": 785,
     "uncertainty": 368,
-    "": 1860,
+    "": 1876,
 }
 """The most lines of code of each package, and of the modules beside them.
 
