@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from gradcli.graph.bound import Bound
+    from gradcli.graph.forms import Bound
     from gradcli.graph.node import Graph
     from gradcli.graph.operations import Operation
 
@@ -232,7 +232,7 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     """
     if operation is NEGATE:
         return errors[0]
-    if operation.binds is not None:
+    if operation.binds:
         from gradcli.exact.form_errors import form_error
 
         return k.each(
@@ -308,7 +308,7 @@ def _rounding(
 
     Where `sure` there are none of these.
     """
-    ulps = operation.error(payload)
+    ulps, moved = operation.error(payload)
     found = k.nothing
     if operation is ADD or operation is SUBTRACT:
         x, y = inputs
@@ -326,7 +326,6 @@ def _rounding(
                 exact = exact | (k.is_power_of_two(x) & (abs(value) > 2.0**-1000))
         if exact is not False:
             found = k.where(exact, 0.0, found)
-    moved = operation.argument_error(payload)
     if moved:
         for position, x in enumerate(inputs):  # that of an order has no derivative
             slope = abs(_partial(k, operation, position, payload, value, inputs))

@@ -30,7 +30,7 @@ from gradcli.graph.operations import LEAVES, VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gradcli.graph.bound import Bound
+    from gradcli.graph.forms import Bound
     from gradcli.graph.operations import Operation
 
 MOST_TERMS = 20_000
@@ -279,7 +279,7 @@ def root(target: Target, bound: Bound, *arguments: Any) -> Any:
     """
     _analytic(target is not DISCS, target)
     taken = arguments[bound.limits :]
-    start = forms.root(bound)(*[float(x.mid()) for x in arguments])
+    start = forms.root(bound, *[float(x.mid()) for x in arguments])
     middle = arb(start)
     reach = 16 * math.ulp(start)
     largest = WIDEST * (1 + abs(start))
