@@ -205,7 +205,7 @@ STATES = States(TABLES)
 
 def with_bound_names(tokens: Tokens) -> Sequence[str]:
     """Return the texts of the tokens, with a name of its own for each name that is bound."""
-    if BINDERS.keys().isdisjoint(tokens.texts):
+    if BINDERS.isdisjoint(tokens.texts):
         return tokens.texts
     return renamed(tokens.kinds, tokens.texts)
 
