@@ -8,6 +8,7 @@ expressions and finite automaton constructions", Theoretical Computer Science 15
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -56,12 +57,14 @@ def compiled(text: str) -> dict[str, Any]:
         (memo[t["@"]] for t in data["parser"]["lexer_conf"]["terminals"]),
         key=lambda t: (-t["priority"], -len(t["pattern"]["value"]), t["name"]),
     )
-    strings = {
-        t["pattern"]["value"]: t["name"]
-        for t in terminals
-        if t["pattern"]["__type__"] == "PatternStr"
-    }
-    patterns = [(t["name"], _regular_expression(t["pattern"])) for t in terminals]
+    strings: dict[str, str] = {}
+    patterns = []
+    for t in terminals:
+        pattern: str = t["pattern"]["value"]
+        if t["pattern"]["__type__"] == "PatternStr":
+            strings[pattern] = t["name"]
+            pattern = re.escape(pattern)
+        patterns.append((t["name"], pattern))
     return {
         "format": FORMAT,
         "grammar": text,
@@ -72,13 +75,6 @@ def compiled(text: str) -> dict[str, Any]:
         "patterns": patterns,
         **automaton(patterns, {*strings.values()}),
     }
-
-
-def _regular_expression(pattern: dict[str, Any]) -> str:
-    from re import escape
-
-    value: str = pattern["value"]
-    return escape(value) if pattern["__type__"] == "PatternStr" else value
 
 
 def _production(rule: dict[str, Any]) -> Production:
