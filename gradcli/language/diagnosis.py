@@ -258,10 +258,10 @@ def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) 
     units = _units(tokens, index)
     if units is not None:
         return units
-    foreign = notations.FOREIGN & {word, last}
-    if foreign:
-        span = tokens.span(index if word in foreign else index - 1)
-        return f"'{foreign.pop()}' has no meaning in a formula", Repair(), span
+    if notations.FOREIGN & {word, last}:
+        foreign = index if word in notations.FOREIGN else index - 1
+        message = f"'{tokens.texts[foreign]}' has no meaning in a formula"
+        return message, Repair(), tokens.span(foreign)
     numbers = kinds[index - 1] == "NUMBER" == kind
     if numbers and is_touching:
         repair = Repair(otherwise="a number has one point, and no exponent after it: 1.25")

@@ -187,7 +187,7 @@ class Calls:
         else:
             self._checked_keywords(typed, keywords)
         if operation.payload == "sizes":
-            payload = tuple([self._whole(node, "a size", -4, -1) for node in arguments[1:]])
+            payload = self._sizes(arguments[1:])
             arguments = arguments[:1]
             self._check_sizes(typed, arguments[0], payload)
         elif operation.payload in {"first", "last"}:
@@ -332,13 +332,12 @@ class Calls:
             return self.graph.add(TABLE[name], (), (start, stop, count))
         if name in RANDOM:
             return self._drawn(name, arguments)
-        sizes = [self._whole(node, "a size", -4, -1) for node in arguments]
+        sizes = self._sizes(arguments)
         if name == "range":
-            if len(sizes) == 3 and sizes[2] == 0:
+            if sizes[2:] == (0,):
                 raise of_call("the step of a range must not be 0")
-            limits = (0, sizes[0], 1) if len(sizes) == 1 else (*sizes, 1)[:3]
-            return self.graph.add(TABLE[name], (), limits)
-        return self.graph.add(TABLE[name], (), tuple(sizes))
+            sizes = (0, *sizes, 1) if len(sizes) == 1 else (*sizes, 1)[:3]
+        return self.graph.add(TABLE[name], (), sizes)
 
     def _shape_alone(self, arguments: list[int], keywords: dict[str, int]) -> int:
         """Return the name that stands for shape(2, 3), which says how large a value would be."""
@@ -346,8 +345,7 @@ class Calls:
         if not arguments:
             message = "shape takes the lengths of the axes, none is given"
             raise of_call(message, hint="write shape(3) or shape(2, 3)")
-        sizes = tuple([self._whole(node, "a size", -4, -1) for node in arguments])
-        self.named_shape = self.graph.variable("shape", checked(sizes))
+        self.named_shape = self.graph.variable("shape", checked(self._sizes(arguments)))
         return self.named_shape
 
     def _drawn(self, name: str, arguments: list[int]) -> int:
@@ -355,11 +353,10 @@ class Calls:
             message = f"{name} is a random start and stands in NAME=VALUE words only"
             raise of_call(message, hint=f"write w={name}(…) behind the formula")
         limits = tuple([self._fixed(node) for node in arguments[: RANDOM[name][0]]])
-        sizes = arguments[len(limits) :]
         if name == "uniform" and not 0 <= limits[1] - limits[0] <= LARGEST:
             message = "uniform takes a lower and an upper limit, at most 1.8e308 apart"
             raise of_call(message, hint="write uniform(-1, 1, …)")
-        shape = checked(tuple([self._whole(node, "a size", -4, -1) for node in sizes]))
+        shape = checked(self._sizes(arguments[len(limits) :]))
         free = f"{name}#{len(self.draws)}"
         self.draws.append((free, name, shape, limits))
         return self.graph.variable(free, shape)
@@ -391,6 +388,9 @@ class Calls:
             message = f"{what} must be a whole number"
             raise Fault(message, first, last)
         return int(value)
+
+    def _sizes(self, nodes: list[int]) -> tuple[int, ...]:
+        return tuple([self._whole(node, "a size", -4, -1) for node in nodes])
 
     def _fixed(self, node: int) -> float:
         value = self.graph.fixed(node)
