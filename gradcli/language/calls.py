@@ -111,10 +111,18 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
         if notations.is_known(name):
             return Finding(message, span, Repair(otherwise=fault.hint))
         close = suggestion(name, [*FUNCTION_NAMES, *fault.names])
+        end = index if closing is None else closing
+        starts_term = index == 0 or tokens.texts[index - 1] in {*"+-(,=;[<>~*\n"}
+        for factor in tokens.texts:
+            other = name.removeprefix(factor)
+            if factor.isidentifier() and other != name and other in FUNCTION_NAMES:
+                call = f"{factor}*{other}{tokens.text(index, end)[len(name) :]}"
+                edits = (tokens.edit(index, end, call),) if starts_term else ()
+                words = f"a product is written {factor}*{other}"
+                return Finding(message, span, Repair(edits, otherwise=words))
         if close is not None:
-            call = close + tokens.text(index, closing or index)[len(name) :]
-            edit = tokens.edit(index, closing or index, call)
-            repair = Repair((edit,), f"did you mean '{close}'?", repair)
+            call = close + tokens.text(index, end)[len(name) :]
+            repair = Repair((tokens.edit(index, end, call),), f"did you mean '{close}'?", repair)
     return Finding(message, span, repair)
 
 

@@ -209,8 +209,7 @@ class Calls:
 
     def _form(self, name: str, arguments: list[int]) -> int:
         """Return the node of a form: its body, the name that it binds and its limits."""
-        from gradcli.graph import bound
-        from gradcli.graph.forms import ROOT, form_of
+        from gradcli.graph.forms import ROOT, closed, form_of, residual
 
         use, example, counts = FORMS[name]
         hint = f"for example {example}{'; a limit may be inf' * (name == 'integrate')}"
@@ -232,7 +231,7 @@ class Calls:
             message = f"{name} ends at a whole number, and inf is none"
             raise of_call(message, hint="take as many terms as matter, for example 100000")
         try:
-            payload, taken = bound.closed(graph, [body], leaf, bound_name, len(limits))
+            payload, taken = closed(graph, [body], leaf, bound_name, len(limits))
         except FormulaError as error:
             raise of_call(error.message, hint=error.hint) from None
         if form is ROOT:
@@ -243,7 +242,7 @@ class Calls:
                 message = f"{name} finds where two sides are equal, and {sign} does not say so"
                 raise of_call(message, hint=hint)
             # In the body, where what was taken from an array is one number.
-            zero = bound.residual(payload.graph, payload.roots[0])
+            zero = residual(payload.graph, payload.roots[0])
             rate = slope(payload.graph, zero, payload.leaf(0))
             payload = payload.over(payload.roots[0], zero, rate)
         return graph.add(form, (*limits, *taken), payload)
