@@ -117,7 +117,7 @@ LINES = {
     "data": 3891,
     "exact": 2064,
     "graph": 5067,
-    "language": 3039,
+    "language": 2979,
     "manual": 84,
     "minimize": 4696,
     "pictures": 3760,
