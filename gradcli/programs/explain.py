@@ -16,7 +16,6 @@ from gradcli.graph.operations import (
     DIVIDE,
     MULTIPLY,
     NAMED_CONSTANT,
-    NEGATE,
     POWER_OF,
     TABLE,
     VARIABLE,
@@ -92,8 +91,11 @@ class Explainer:
     @cached_property
     def read(self) -> Mapping[int, Any]:
         """Which numbers of each node the result reads: True, False or an array of both."""
+        return self._read_by(self._root)
+
+    def _read_by(self, root: int) -> dict[int, Any]:
         has_columns = self._count is not None and not self._graph.has_arrays
-        return reading.masks(self._graph, [self._root], self._numbers, columns=has_columns)
+        return reading.masks(self._graph, [root], self._numbers, columns=has_columns)
 
     # ------------------------------------------------------------ values
 
@@ -106,8 +108,11 @@ class Explainer:
         if not wrong:
             return None
         node, row = self._first(wrong)
-        message, row = self._undefined(node, wrong[node], row)
-        inputs = {a: self._at_row(a, row) for a in self._graph.rows[node][1]}
+        is_of_classes = self._graph.rows[node][0].name in {"onehot", "cross_entropy"}
+        found = self._no_class(node, row) if is_of_classes else None
+        message, row = found or (self._undefined(node, wrong[node], row), row)
+        numbers = self._of_row(row)
+        inputs = {a: numbers[a] for a in self._graph.rows[node][1]}
         hint = repair(self._graph, node, self._root, inputs)
         return Fault(node, message, self._below(node, row), hint, row)
 
@@ -155,28 +160,27 @@ class Explainer:
     def _by_row(self, wrong: Any) -> Any:
         return wrong.reshape(self._count, -1).any(axis=1)
 
-    def _at_row(self, node: int, row: int | None) -> Any:
-        """Return the value of a node in a row, or the whole one."""
+    def _of_row(self, row: int | None) -> Mapping[int, Any]:
+        """Return the values in a row, or the whole ones."""
+        return self._numbers if row is None else {n: self._at_row(n, row) for n in self._numbers}
+
+    def _at_row(self, node: int, row: int) -> Any:
         number = self._numbers[node]
-        if row is None or not self._has_rows(node):
+        if not self._has_rows(node):
             return number
         return number[row] if number.ndim > 1 else float(number[row])
 
-    def _undefined(self, node: int, wrong: Any, row: int | None) -> tuple[str, int | None]:
-        """Return the sentence for a node without a value, and the row."""
+    def _undefined(self, node: int, wrong: Any, row: int | None) -> str:
+        """Return the sentence for a node without a value."""
         operation, arguments, payload = self._graph.rows[node]
-        shape = _shape(self._numbers[node])
-        if operation.name in {"onehot", "cross_entropy"}:
-            found = self._no_class(node, row)
-            if found is not None:
-                return found
-        entry = _first_entry(wrong, shape, row)
-        shown = entry if row is None else entry[1:]
-        where = f" at [{', '.join(map(str, shown))}]" if shown else ""
+        numbers = self._of_row(row)
+        shape = _shape(numbers[node])
+        entry = _first_entry(wrong if row is None else wrong[row], shape)
+        where = f" at [{', '.join(map(str, entry))}]" if entry else ""
         if operation.structural:
-            return f"{_RESULTS.get(operation.name, operation.name)} {TOO_LARGE}{where}", row
-        inputs = [_number_at(self._numbers[a], shape, entry) for a in arguments]
-        return _undefined_number(operation, inputs, payload) + where, row
+            return f"{_RESULTS.get(operation.name, operation.name)} {TOO_LARGE}{where}"
+        inputs = [_number_at(numbers[a], shape, entry) for a in arguments]
+        return _undefined_number(operation, inputs, payload) + where
 
     def _no_class(self, node: int, row: int | None) -> tuple[str, int | None] | None:
         """Return the sentence for the first number that is no class, and its row."""
@@ -188,24 +192,20 @@ class Explainer:
         wrong = ~np.isin(target, range(classes))
         if not wrong.any():
             return None
-        if row is None and self._has_rows(arguments[-1]):
-            row = int(self._by_row(wrong).argmax())
-        number = float(target[_first_entry(wrong, target.shape, row)])
-        return (
-            f"{number_text(number)} is no class (needs a whole number from 0 to {classes - 1})",
-            row,
-        )
+        if self._has_rows(arguments[-1]):
+            row = int(self._by_row(wrong).argmax()) if row is None else row
+            target, wrong = target[row], wrong[row]
+        number = float(target[_first_entry(wrong, target.shape)])
+        needs = f"a whole number from 0 to {classes - 1}"
+        return f"{number_text(number)} is no class (needs {needs})", row
 
     def _below(self, node: int, row: int | None = None) -> tuple[str, ...]:
         """Return "NAME = NUMBER" for the inputs of a node and the free names it depends on."""
-        graph = self._graph
-        shown = [a for a in dict.fromkeys(graph.rows[node][1]) if _has_news(graph, a)]
-        shown += [v for v in graph.variables([node]).values() if v not in shown]
-        shown = [n for n in shown if n in self._numbers]
-        lines = [
-            f"{_called(graph, n)} = {value_text(self._at_row(n, row))}"
-            for n in shown[:SHOWN_VALUES]
-        ]
+        graph, numbers = self._graph, self._of_row(row)
+        shown = [a for a in graph.rows[node][1] if _has_news(graph, a)]
+        shown += graph.variables([node]).values()
+        shown = [n for n in dict.fromkeys(shown) if n in numbers]
+        lines = [f"{_called(graph, n)} = {value_text(numbers[n])}" for n in shown[:SHOWN_VALUES]]
         if len(shown) > SHOWN_VALUES:
             lines.append(f"and {len(shown) - SHOWN_VALUES} more")
         return tuple(lines)
@@ -237,10 +237,10 @@ class Explainer:
             return None
         partial, row = self._first({partial: wrong for partial, (*_, wrong) in found.items()})
         node, position, _ = found[partial]
-        graph, arguments = self._graph, self._graph.rows[node][1]
+        graph, arguments, numbers = self._graph, self._graph.rows[node][1], self._of_row(row)
         by = f" with respect to {_called(graph, arguments[position])}" if arguments[1:] else ""
         where = " and ".join(
-            f"{_called(graph, a)} = {value_text(self._at_row(a, row))}"
+            f"{_called(graph, a)} = {value_text(numbers[a])}"
             for a in dict.fromkeys(arguments)
             if graph.rows[a][0] not in {CONSTANT, NAMED_CONSTANT}
         )
@@ -258,7 +258,7 @@ class Explainer:
         It is too large for a double, not infinite, where the first step on its way that is not
         finite is defined for its arguments.
         """
-        found = self._at_row(derivative, row)
+        found = self._of_row(row)[derivative]
         slopes = [found] if isinstance(found, float) else found.ravel().tolist()
         exists = all(slope == slope for slope in slopes)  # noqa: PLR0124 - true but for nan
         if self._overflows(derivative, row):
@@ -267,17 +267,17 @@ class Explainer:
 
     def _overflows(self, root: int, row: int | None) -> bool:
         """Return whether the first step without a finite value that a node reads is too large."""
-        graph, numbers = self._graph, self._numbers
-        for node in sorted(reading.live(graph, [root], numbers)):
+        graph, numbers = self._graph, self._of_row(row)
+        for node in sorted(n for n, mask in self._read_by(root).items() if reading.any_of(mask)):
             operation, arguments, payload = graph.rows[node]
             # A leaf that is infinite is a limit of an integral.
-            if arguments and not interpreter.finite(self._at_row(node, row)):
+            if arguments and not interpreter.finite(numbers[node]):
                 if operation.reason is not None:
                     return False
                 if operation.structural or operation.domain is None:
                     return True
-                shape, own_row = _shape(numbers[node]), row if self._has_rows(node) else None
-                entry = _first_entry(_not_finite(numbers[node]), shape, own_row)
+                shape = _shape(numbers[node])
+                entry = _first_entry(_not_finite(numbers[node]), shape)
                 inputs = [_number_at(numbers[a], shape, entry) for a in arguments]
                 return operation.is_defined(inputs, payload)
         return True
@@ -288,12 +288,13 @@ class Explainer:
         special = [n for n in sorted(nodes) if graph.rows[n][0].kink or graph.rows[n][0].jump]
         for node in special:
             operation, arguments, payload = graph.rows[node]
-            for case in (operation.kink, operation.jump):
-                inputs = [self._numbers[a] for a in arguments if a in self._numbers]
-                is_run = len(inputs) == len(arguments)
-                is_at = case and is_run and _is_at(case[0], inputs, payload, operation)
-                if case and is_at and reading.any_of(self.read.get(node, False)):
-                    found[node] = case[1]
+            if not self._numbers.keys() >= set(arguments):
+                continue
+            inputs = [self._numbers[a] for a in arguments]
+            for test, words in filter(None, (operation.kink, operation.jump)):
+                is_at = _is_at(test, inputs, payload, operation)
+                if is_at and reading.any_of(self.read.get(node, False)):
+                    found[node] = words
         return found
 
     def doubts(self, nodes: Iterable[int]) -> dict[int, str]:
@@ -322,23 +323,23 @@ def _not_finite(number: Any) -> Any:
     return ~np.isfinite(number)
 
 
-def _first_entry(wrong: Any, shape: tuple[int, ...], row: int | None) -> tuple[int, ...]:
-    """Return the index of the first number that is wrong, in a row."""
+def _first_entry(wrong: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the index of the first number that is wrong."""
     if not shape:
         return ()
     import numpy as np
 
-    entries = np.argwhere(np.broadcast_to(wrong, shape))
-    return tuple((entries if row is None else entries[entries[:, 0] == row])[0].tolist())
+    return tuple(np.argwhere(np.broadcast_to(wrong, shape))[0].tolist())
 
 
 def _number_at(number: Any, shape: tuple[int, ...], entry: tuple[int, ...]) -> float:
-    """Return a number of an array that is broadcast to a shape."""
+    """Return a number of an array that is broadcast to a shape; all more axes have length 1."""
     if isinstance(number, float):
         return number
     import numpy as np
 
-    return float(np.broadcast_to(number, shape)[entry])
+    wide = np.broadcast_to(number, np.broadcast_shapes(number.shape, shape))
+    return float(wide.reshape(shape)[entry])
 
 
 def _undefined_number(operation: Operation, inputs: list[float], payload: Any) -> str:
@@ -417,9 +418,7 @@ def _called(graph: Graph, node: int) -> str:
 def _has_news(graph: Graph, node: int) -> bool:
     """Return whether a node's value is not clear from its text."""
     operation = graph.rows[node][0]
-    return operation not in {CONSTANT, NAMED_CONSTANT, VARIABLE} and not (
-        operation is NEGATE and graph.number(node) is not None
-    )
+    return operation not in {CONSTANT, NAMED_CONSTANT, VARIABLE} and graph.number(node) is None
 
 
 def _listed(numbers: Iterable[float]) -> str:

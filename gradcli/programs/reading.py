@@ -20,20 +20,8 @@ if TYPE_CHECKING:
 
 
 def live(graph: Graph, roots: Iterable[int], numbers: Mapping[int, float]) -> set[int]:
-    """Return the nodes that the roots read at these values: all but branches not taken.
-
-    Below a node whose arguments have no values nothing was read: its value was known.
-    """
-    if graph.has_arrays:
-        return {node for node, read in masks(graph, roots, numbers).items() if any_of(read)}
-    reading = set(roots)
-    rows = graph.rows
-    for node in range(max(reading, default=-1), -1, -1):
-        if node in reading:
-            arguments = rows[node][1]
-            if numbers.keys() >= set(arguments):  # else its value was known
-                reading.update([arguments[position] for position in taken(graph, node, numbers)])
-    return reading
+    """Return the nodes that the roots read at these values: all but branches not taken."""
+    return {node for node, read in masks(graph, roots, numbers).items() if any_of(read)}
 
 
 def taken(graph: Graph, node: int, numbers: Mapping[int, float] | None) -> Collection[int]:
@@ -49,15 +37,12 @@ def masks(
 ) -> dict[int, Any]:
     """Return which numbers of each node the roots read: True, False or an array of both.
 
-    Of a branch of `where` only the numbers are read for which its condition chooses it. With
-    `columns` the numbers of a node are those of many runs, not of an array, and stay separate.
+    Of a branch of `where` only the numbers are read for which its condition chooses it. Below a
+    node whose arguments have no values nothing was read: its value was known. With `columns` the
+    numbers of a node are those of many runs, not of an array, and stay separate.
     """
-    if not (graph.has_arrays or columns):
-        return dict.fromkeys(live(graph, roots, numbers), True)
-    import numpy as np
-
     read: dict[int, Any] = dict.fromkeys(roots, True)
-    for node in reversed(graph.reachable(roots)):
+    for node in reversed(graph.reachable(list(read))):
         mask = read.get(node, False)
         operation, arguments, _ = graph.rows[node]
         if not numbers.keys() >= set(arguments):
@@ -65,14 +50,14 @@ def masks(
         for position, argument in enumerate(arguments):
             needed = mask
             if operation is WHERE and position:
-                holds = np.not_equal(numbers[arguments[0]], 0)
-                needed = mask & holds if position == 1 else mask & ~holds
+                condition = numbers[arguments[0]]
+                needed = mask & (condition != 0 if position == 1 else condition == 0)
             if operation.structural and (columns or isinstance(needed, bool)):
                 needed = any_of(needed)
             elif operation.structural:
                 needed = numbers_read(graph, node, position, needed)
             elif not columns and not isinstance(needed, bool):
-                needed = _narrowed(needed, graph.shape(argument))
+                needed = _narrowed(needed, numbers[argument])
             before = read.get(argument)
             read[argument] = needed if before is None else before | needed
     return read
@@ -83,18 +68,17 @@ def any_of(mask: Any) -> bool:
     return mask if isinstance(mask, bool) else bool(mask.any())
 
 
-def _narrowed(mask: Any, shape: tuple[int, ...]) -> Any:
+def _narrowed(mask: Any, argument: Any) -> Any:
     """Return which numbers of a broadcast argument are read for any of its copies."""
     import numpy as np
 
-    mask = np.asarray(mask)
+    from gradcli.programs.arrays import sum_to_shape
+
+    shape = np.shape(argument)
     if not shape:
-        return bool(mask.any())
-    mask = mask.any(axis=tuple(range(mask.ndim - len(shape)))) if mask.ndim > len(shape) else mask
-    for axis, length in enumerate(shape):
-        if mask.ndim == len(shape) and length == 1 and mask.shape[axis] > 1:
-            mask = mask.any(axis=axis, keepdims=True)
-    return mask
+        return any_of(mask)
+    wide = np.broadcast_to(mask, np.broadcast_shapes(np.shape(mask), shape))
+    return sum_to_shape(wide, shape) != 0
 
 
 class Array:
