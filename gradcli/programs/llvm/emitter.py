@@ -17,7 +17,7 @@ from __future__ import annotations
 import ctypes
 import struct
 from contextlib import contextmanager
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gradcli.graph.bodies import Body
-    from gradcli.graph.operations import Operation
     from gradcli.programs.program import Instruction, Program
 
 DOUBLE, BIT, LONG = ir.DoubleType(), ir.IntType(1), ir.IntType(64)
@@ -186,81 +185,50 @@ def emit(
     """
     program = shared(program)
     values: dict[int, Double] = {}
-    faults = _Faults(program)
+    always_read = _always_read(program)
+    fault = Truth(builder, NEVER)
+    in_branch: dict[int, Truth] = {}
+    """For a node that only branches read, whether it has a fault or reads one."""
+    finite: set[int] = set()
+    """The nodes that are finite unless there is a fault."""
+    is_lost = cache(lambda node: values[node].is_not_finite())
     for step in program.instructions:
         operation, inputs, output, payload = step
-        if operation is VARIABLE:
-            values[output] = variables[payload]
-        elif (number := known_number(operation, payload)) is not None:
-            values[output] = double(builder, number)
-        else:
-            arguments = [values[node] for node in inputs]
-            for position in operation.hidden(len(inputs), payload):
-                faults.check(step, inputs[position], arguments[position])
-            operands = operation.with_payload(arguments, payload)
-            values[output] = double(builder, applied(operation, MACHINE, *operands))
-        faults.follow(step, values)
-    fault = reduce(or_, faults.always, Truth(builder, NEVER))
+        hidden = operation.hidden(len(inputs), payload)
+        checked = dict.fromkeys(inputs[i] for i in hidden if inputs[i] not in finite)
+        faults = list(map(is_lost, checked))
+        values[output] = _value(builder, step, values, variables)
+        if output in always_read:
+            finite.update(checked)
+        if operation in LEAVES or (
+            operation.is_finite
+            and all(node in finite or i in hidden for i, node in enumerate(inputs))
+        ):
+            finite.add(output)
+        if operation is WHERE and not in_branch.keys().isdisjoint(inputs[1:]):
+            branches = [in_branch.get(node, Truth(builder, NEVER)).value for node in inputs[1:]]
+            is_first = (values[inputs[0]] != 0.0).value
+            faults.append(Truth(builder, builder.select(is_first, *branches)))
+        read = inputs[:1] if operation is WHERE else inputs
+        faults += [in_branch[node] for node in dict.fromkeys(read) if node in in_branch]
+        if output in always_read:
+            fault = reduce(or_, faults, fault)
+        elif faults:
+            in_branch[output] = reduce(or_, {id(each): each for each in faults}.values())
     return [values[node] for node in program.outputs], fault
 
 
-class _Faults:
-    """The faults of a program so far: those that are always read, and those of branches."""
-
-    def __init__(self, program: Program) -> None:
-        self._always_read = _always_read(program)
-        self.always: list[Truth] = []
-        self._hidden: dict[int, Truth] = {}
-        """For a node that only branches read, whether it has a fault or reads one."""
-        self._known: dict[int, Truth] = {}
-        self._finite: set[int] = set()
-
-    def check(self, step: Instruction, node: int, value: Double) -> None:
-        """Record a fault where a step would hide that a node is not finite."""
-        if node in self._finite:
-            return
-        if node not in self._known:
-            self._known[node] = value.is_not_finite()
-        self._add(step.output, self._known[node])
-        if step.output in self._always_read:
-            self._finite.add(node)  # or the fault is known, whoever else asks
-
-    def follow(self, step: Instruction, values: Mapping[int, Double]) -> None:
-        """Take the faults of a step's inputs on to its output."""
-        operation, inputs, output, payload = step
-        if operation in LEAVES or self._is_finite(operation, inputs, payload):
-            self._finite.add(output)
-        if operation is WHERE:
-            condition, first, second = inputs
-            self._pass([condition], output)
-            x, y = self._hidden.get(first), self._hidden.get(second)
-            if x is not None or y is not None:
-                builder = values[condition].builder
-                none = Truth(builder, NEVER)
-                taken = (values[condition] != 0.0).value
-                bit = builder.select(taken, (x or none).value, (y or none).value)
-                self._add(output, Truth(builder, bit))
-        else:
-            self._pass(inputs, output)
-
-    def _is_finite(self, operation: Operation, inputs: tuple[int, ...], payload: Any) -> bool:
-        """Return whether a value is finite unless there is a fault."""
-        checked = operation.hidden(len(inputs), payload)
-        return operation.is_finite and all(
-            node in self._finite or position in checked for position, node in enumerate(inputs)
-        )
-
-    def _pass(self, inputs: Iterable[int], output: int) -> None:
-        for fault in {id(f): f for f in map(self._hidden.get, inputs) if f is not None}.values():
-            self._add(output, fault)
-
-    def _add(self, output: int, fault: Truth) -> None:
-        if output in self._always_read:
-            self.always.append(fault)
-            return
-        before = self._hidden.get(output)
-        if before is not fault:
-            self._hidden[output] = fault if before is None else before | fault
+def _value(
+    builder: Any, step: Instruction, values: Mapping[int, Double], variables: Mapping[str, Double]
+) -> Double:
+    operation, inputs, _, payload = step
+    if operation is VARIABLE:
+        return variables[payload]
+    number = known_number(operation, payload)
+    if number is not None:
+        return double(builder, number)
+    operands = operation.with_payload([values[node] for node in inputs], payload)
+    return double(builder, applied(operation, MACHINE, *operands))
 
 
 def _always_read(program: Program) -> set[int]:
