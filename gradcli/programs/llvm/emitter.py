@@ -15,6 +15,7 @@ and Python has to look closely. What happens in a branch of `where` that is not 
 from __future__ import annotations
 
 import ctypes
+import re
 import struct
 from contextlib import contextmanager
 from functools import cache, reduce
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 DOUBLE, BIT, LONG = ir.DoubleType(), ir.IntType(1), ir.IntType(64)
 POINTER = DOUBLE.as_pointer()
 NEVER = BIT(0)
+_KINDS = {DOUBLE: ctypes.c_double, LONG: ctypes.c_int64, BIT: ctypes.c_bool}
+"""What ctypes calls the types; all others are pointers."""
+_SIGNATURE = re.compile(r"(?m)^(define .*\))$")
 INSTRUCTIONS = {
     "+": "fadd",
     "-": "fsub",
@@ -244,14 +248,16 @@ def _always_read(program: Program) -> set[int]:
 
 
 class Kernel:
-    """A function in a module of its own, which a builder writes from its beginning to its end.
+    """The function `run` in a module of its own; a builder writes it from beginning to end.
 
-    Arrays that are arguments do not overlap.
+    Arrays that are arguments do not overlap. With `is_vectorised` it has a loop over rows, of which
+    LLVM makes several at once.
     """
 
-    def __init__(self, name: str, result: Any, kinds: Sequence[Any]) -> None:
-        self._module = ir.Module(name)
-        made = ir.Function(self._module, ir.FunctionType(result, kinds), name)
+    def __init__(self, result: Any, kinds: Sequence[Any], *, is_vectorised: bool = False) -> None:
+        self._module = ir.Module("gradcli")
+        self._made = made = ir.Function(self._module, ir.FunctionType(result, kinds), "run")
+        self._is_vectorised = is_vectorised
         for argument in made.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
@@ -302,7 +308,20 @@ class Kernel:
 
     def text(self) -> str:
         """Return the module."""
-        return str(self._module)
+        text = str(self._module)
+        if not self._is_vectorised:
+            return text
+        # Wide registers are spilled around a call, where they must not cross lines of the cache.
+        return machine.vectorised(_SIGNATURE.sub(r'\1 "stackrealign"', text))
+
+    def function(self) -> Any:
+        """Return the function as machine code."""
+        kinds = [made.type for made in self.arguments]
+        result, *arguments = [
+            _KINDS.get(kind, ctypes.c_void_p)
+            for kind in (self._made.function_type.return_type, *kinds)
+        ]
+        return machine.compiled(self.text(), arguments, result, is_vectorised=self._is_vectorised)
 
 
 def function(
@@ -316,8 +335,7 @@ def function(
     The values must be finite. Where a step has no value it raises ValueError, or an output is inf
     or nan; the interpreter knows more then. Several threads may call it at once.
     """
-    code = machine.compiled(source(program, parameters))
-    run = code.function("run", [ctypes.c_char_p, ctypes.c_void_p], ctypes.c_bool)
+    run = kernel(program, parameters).function()
     count = len(parameters)
     # Each call has memory of its own, for others may come while the code runs, and as bytes, for
     # ctypes is slow at filling and reading arrays.
@@ -338,11 +356,11 @@ def function(
     return compute
 
 
-def source(program: Program, parameters: Sequence[str]) -> str:
-    """Return the module with `i1 run(double* inputs, double* outputs)`, which says if it failed."""
-    kernel = Kernel("run", BIT, [POINTER, POINTER])
-    inputs, results = kernel.arguments
-    outputs, fault = emit(kernel.builder, program, kernel.named(inputs, parameters))
-    kernel.store(outputs, results)
-    kernel.builder.ret(fault.value)
-    return kernel.text()
+def kernel(program: Program, parameters: Sequence[str]) -> Kernel:
+    """Return `i1 run(double* inputs, double* outputs)`, which says if it failed."""
+    made = Kernel(BIT, [POINTER, POINTER])
+    inputs, results = made.arguments
+    outputs, fault = emit(made.builder, program, made.named(inputs, parameters))
+    made.store(outputs, results)
+    made.builder.ret(fault.value)
+    return made

@@ -7,7 +7,6 @@ from functools import reduce
 from operator import add, or_
 from typing import TYPE_CHECKING, Any
 
-from gradcli.programs.llvm import machine
 from gradcli.programs.llvm.emitter import DOUBLE, LONG, MACHINE, POINTER, Double, Kernel, emit
 from gradcli.programs.loop import RATE, TIME, Loop, Order, Runner, Stretch, clipped, squares, step
 
@@ -20,15 +19,12 @@ if TYPE_CHECKING:
 
 def runner(loop: Loop, constants: Sequence[float]) -> Runner:
     """Return the loop as machine code."""
-    doubles = ctypes.POINTER(ctypes.c_double)
-    whole, number = ctypes.c_int64, ctypes.c_double
-    kinds = [doubles, number, doubles, whole, whole, number, number, doubles, doubles]
-    run = machine.compiled(source(loop)).function("steps", kinds, whole)
+    run = kernel(loop).function()
     count = len(loop.parameters)
     here = 1 + 2 * count  # value, point and gradient
     fixed = _array(constants)
-    now = (number * (here + loop.memory * count))()
-    there = (number * (here + 1))()
+    now = (ctypes.c_double * (here + loop.memory * count))()
+    there = (ctypes.c_double * (here + 1))()
 
     def take(order: Order) -> Stretch:
         state, before, rates, most, threshold, lowest = order
@@ -48,22 +44,22 @@ def _array(numbers: Sequence[float]) -> Any:
     return (ctypes.c_double * max(len(numbers), 1))(*numbers)
 
 
-def source(loop: Loop) -> str:
-    """Return the module with the function `steps`, which returns how many steps it took.
+def kernel(loop: Loop) -> Kernel:
+    """Return the loop as a function that returns how many steps it took.
 
     Its arguments are the state, which it changes, how many steps led there, the rates, their
     stride (0 or 1), the most steps to take, the threshold, the lowest value, the array for
     the best state and its step, and the constants.
     """
     kinds = [POINTER, DOUBLE, POINTER, LONG, LONG, DOUBLE, DOUBLE, POINTER, POINTER]
-    kernel = Kernel("steps", LONG, kinds)
-    state, before, rates, stride, most, threshold, lowest, best, constants = kernel.arguments
-    builder = kernel.builder
+    made = Kernel(LONG, kinds)
+    state, before, rates, stride, most, threshold, lowest, best, constants = made.arguments
+    builder = made.builder
     here = 1 + 2 * len(loop.parameters)
     size = here + loop.memory * len(loop.parameters)
-    fixed = [kernel.loaded(constants, index) for index in range(len(loop.constants))]
-    slots = [kernel.slot(kernel.loaded(state, index).value) for index in range(size)]
-    lowest_so_far, done_so_far = kernel.slot(lowest), kernel.slot(LONG(0))
+    fixed = [made.loaded(constants, index) for index in range(len(loop.constants))]
+    slots = [made.slot(made.loaded(state, index).value) for index in range(size)]
+    lowest_so_far, done_so_far = made.slot(lowest), made.slot(LONG(0))
     blocks = {
         name: builder.append_basic_block(name)
         for name in ("head", "step", "keep", "best", "next", "end")
@@ -81,7 +77,7 @@ def source(loop: Loop) -> str:
 
     builder.position_at_end(blocks["step"])
     faults: list[Truth] = []
-    rate = kernel.loaded(rates, builder.mul(done, stride))
+    rate = made.loaded(rates, builder.mul(done, stride))
     following = builder.add(done, LONG(1))
     time = Double(builder, builder.fadd(before, builder.sitofp(following, DOUBLE)))
     now = [Double(builder, builder.load(slot)) for slot in slots]
@@ -101,7 +97,7 @@ def source(loop: Loop) -> str:
 
     builder.position_at_end(blocks["best"])
     builder.store(new[0].value, lowest_so_far)
-    kernel.store([*new[:here], Double(builder, builder.sitofp(following, DOUBLE))], best)
+    made.store([*new[:here], Double(builder, builder.sitofp(following, DOUBLE))], best)
     builder.branch(blocks["next"])
 
     builder.position_at_end(blocks["next"])
@@ -109,6 +105,6 @@ def source(loop: Loop) -> str:
     builder.cbranch(has_arrived.value, blocks["end"], blocks["head"])
 
     builder.position_at_end(blocks["end"])
-    kernel.store([Double(builder, builder.load(slot)) for slot in slots], state)
+    made.store([Double(builder, builder.load(slot)) for slot in slots], state)
     builder.ret(builder.load(done_so_far))
-    return kernel.text()
+    return made

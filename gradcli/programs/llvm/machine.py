@@ -93,16 +93,6 @@ def _binding() -> Any:
     return binding
 
 
-def _target(binding: Any) -> Any:
-    """Return a new target machine: exactly this processor, with all it has."""
-    return binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(),
-        features=binding.get_host_cpu_features().flatten(),
-        opt=3,
-        jit=True,
-    )
-
-
 @cache
 def mathematics() -> ctypes.CDLL:
     """Return the C library of mathematical functions, the one behind Python's math module."""
@@ -120,31 +110,23 @@ def has(name: str) -> bool:
     return hasattr(mathematics(), name)
 
 
-class Code:
-    """Machine code; it is there as long as this object is."""
-
-    def __init__(self, engine: Any) -> None:
-        self._engine = engine
-
-    def function(self, name: str, arguments: Sequence[Any], result: Any = None) -> Any:
-        """Return a function of the code, which also keeps the code.
-
-        `arguments` and `result` are their ctypes. ctypes gives up the GIL while it runs.
-        """
-        made = ctypes.CFUNCTYPE(result, *arguments)(self._engine.get_function_address(name))
-        made.code = self  # type: ignore[attr-defined]
-        return made
-
-
-def compiled(text: str, *, is_vectorised: bool = False) -> Code:
-    """Return the machine code of a module of LLVM's assembly language.
+def compiled(
+    text: str, arguments: Sequence[Any], result: Any, *, is_vectorised: bool = False
+) -> Any:
+    """Return the function `run` of a module of LLVM's assembly language, with types of ctypes.
 
     Loops over rows are optimised with -O3, vectors and all; for code without such loops a few
     passes do as well, and much sooner. Numbers come out as written: nothing is contracted,
-    reassociated or approximated unless the text allows it.
+    reassociated or approximated unless the text allows it. ctypes gives up the GIL while it runs.
     """
     binding = _binding()
-    target = _target(binding)  # each engine takes one for its own
+    # Each engine takes a target for its own: exactly this processor, with all it has.
+    target = binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=binding.get_host_cpu_features().flatten(),
+        opt=3,
+        jit=True,
+    )
     module = binding.parse_assembly(text)
     module.triple = binding.get_process_triple()
     module.data_layout = str(target.target_data)
@@ -167,7 +149,9 @@ def compiled(text: str, *, is_vectorised: bool = False) -> Code:
             binding.add_symbol(function.name, address)
     engine = binding.create_mcjit_compiler(module, target)
     engine.finalize_object()
-    return Code(engine)
+    made = ctypes.CFUNCTYPE(result, *arguments)(engine.get_function_address("run"))
+    made.engine = engine  # type: ignore[attr-defined] # the code is there as long as this is
+    return made
 
 
 # ---------------------------------------------------------------- functions of several doubles

@@ -24,7 +24,7 @@ from gradcli.graph.operations import TABLE, Operation
 from gradcli.point import no_location
 from gradcli.programs import generated
 from gradcli.programs.llvm import machine
-from gradcli.programs.llvm.emitter import function, source
+from gradcli.programs.llvm.emitter import function, kernel
 from gradcli.programs.llvm.machine import LIBRARY, obstacle
 from gradcli.programs.program import Program, program
 from gradcli.tables.formula import RowFormula
@@ -173,7 +173,7 @@ def test_only_known_functions_are_called() -> None:
     for row in SCALAR:
         count = max(row.arity[0], 1)
         for payload in PAYLOADS.get(row.name, [None]):
-            text = source(single(row, count, payload), NAMES[:count])
+            text = kernel(single(row, count, payload), NAMES[:count]).text()
             called |= {*re.findall(r'@"([^"]*)"', text)}
     assert called & {*LEAVES} == {*LIBRARY}
 
@@ -235,7 +235,7 @@ def test_as_many_values_as_parameters() -> None:
 
 
 def test_nothing_that_was_typed_is_in_the_module() -> None:
-    text = source(of_formula(parse("secret^2*sin(secret) + other")), ["secret", "other"])
+    text = kernel(of_formula(parse("secret^2*sin(secret) + other")), ["secret", "other"]).text()
     assert "secret" not in text
     assert "other" not in text
 
