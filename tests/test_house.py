@@ -31,7 +31,6 @@ MAY_NAME = {
         *("atan2", "erf", "erfc", "relu", "sign", "clip", "max", "min", "hypot", "exp", "log1p"),
         "direction",
     },
-    "programs/flat.py": {"exp", "log1p"},
     "programs/instructions.py": {
         *("besselj", "bessely", "besseli", "besselk", "ellipk", "ellipe"),
         *("elliptic_b", "elliptic_d", "lambertw", "lambertw_slope"),

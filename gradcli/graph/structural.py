@@ -634,7 +634,6 @@ def add_rows(row: Callable[..., Any]) -> None:
         "logsumexp",
         slope=lambda f, x, axis: _softmax(x, axis),
         textbook=(lambda g, f, x, axis: g * x.apply("softmax", payload=axis),),
-        array="logsumexp({0}, {p}, exp, log1p)",
     )
     along_axis(
         "softmax",
@@ -642,14 +641,12 @@ def add_rows(row: Callable[..., Any]) -> None:
         symmetric=True,
         vjp=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
         textbook=(lambda g, f, x, axis: f * (g - total(g * f)),),
-        array="softmax({0}, {p}, exp)",
     )
     along_axis(
         "logsoftmax",
         _same_shape,
         expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
         textbook=(lambda g, f, x, axis: g - x.apply("softmax", payload=axis) * total(g),),
-        array="logsoftmax({0}, {p}, exp, log1p)",
     )
     row(
         "cross_entropy",
@@ -659,7 +656,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda f, x, target: _target_slope(x, target) * (x.number(1) / _rows(x)),
         ),
         textbook=(_textbook_score, _textbook_target),
-        array="cross_entropy({0}, {1}, exp, log1p)",
+        array="cross_entropy({0}, {1})",
     )
     row(
         "mse",

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.bodies import executed
-from gradcli.programs.generated import array_code, array_steps, array_template, arrays, function
+from gradcli.programs.generated import array_code, array_steps, arrays, function, template
 from gradcli.programs.loop import runner
 
 if TYPE_CHECKING:
@@ -116,13 +116,13 @@ def _in_buffers(
 @lru_cache(maxsize=1000)
 def _call(operation: Operation, count: int, payload: Any) -> str | None:
     """Return the call of a step without its end, `np.exp({0}`; None if it is no single call."""
-    template = array_template(operation, count, payload, arrays())
-    if template == "-{0}":
+    text = template(operation, count, payload, arrays())
+    if text == "-{0}":
         return "np.negative({0}"
-    infix = _INFIX.match(template)
+    infix = _INFIX.match(text)
     if infix:
         return f"{_INFIX_CALLS[infix[2]]}({infix[1]}, {infix[3]}"
-    found = _CALL.match(template)
+    found = _CALL.match(text)
     return f"{found[1]}({found[2]}" if found else None
 
 

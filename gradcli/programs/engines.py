@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 TABLE = {"python": "gradcli.programs.engine", "native": "gradcli.programs.llvm.machine"}
 """The module of each engine, which is an Engine; it is imported when it is asked for."""
 PYTHON, AUTO = "python", "auto"
-CHOICES = (AUTO, *TABLE)
 """The engine that is always there, and the choice that goes on with a faster one if it repays."""
 
 RUNNING = 3e-8

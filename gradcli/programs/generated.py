@@ -185,25 +185,12 @@ def array_steps(
 
 
 @lru_cache(maxsize=1000)
-def template(operation: Operation, count: int, payload: Any) -> str:
-    """Return the Python expression of one operation on numbers, {0}, {1} … for its arguments."""
-    return bodies.template(PYTHON, operation, count, payload)
-
-
-@lru_cache(maxsize=1000)
-def ieee_function(operation: Operation, count: int, payload: Any) -> Callable[..., float]:
-    """Return the operation with IEEE 754 results (inf, nan) instead of exceptions.
-
-    It runs on NumPy, which is imported only for this.
-    """
-    import numpy as np
-
-    compute = array_function(operation, count, payload)
-
-    def evaluate(*inputs: float) -> float:
-        return float(compute(*[np.float64(x) for x in inputs]))
-
-    return evaluate
+def template(operation: Operation, count: int, payload: Any, m: Dialect = PYTHON) -> str:
+    """Return the expression of one operation in a dialect, {0}, {1} … for its arguments."""
+    if operation.structural:
+        code = operation.array
+        return str(code(payload) if callable(code) else code)
+    return bodies.template(m, operation, count, payload)
 
 
 @lru_cache(maxsize=1000)
@@ -216,16 +203,20 @@ def array_function(operation: Operation, count: int, payload: Any) -> Callable[.
     import numpy as np
 
     m = arrays(same_bits=True)
-    names = [f"p{index}" for index in range(count)]
-    code = array_code(operation, names, payload, m)
-    text = f"def generated({', '.join([repr(ROWS), *names])}):\n    return {code}"
-    compute = executed(text, m.namespace())
+    compute = executed(array_source(operation, count, payload, m), m.namespace())
 
     def evaluate(*inputs: Any, rows: int | None = None) -> Any:
         with np.errstate(all="ignore"):
             return compute(rows, *inputs)
 
     return evaluate
+
+
+def array_source(operation: Operation, count: int, payload: Any, m: Dialect) -> str:
+    """Return the source of a function of the number of rows and the arguments of an operation."""
+    names = [f"p{index}" for index in range(count)]
+    code = array_code(operation, names, payload, m)
+    return f"def generated({', '.join([repr(ROWS), *names])}):\n    return {code}"
 
 
 def arrays(*, same_bits: bool = False) -> Dialect:
@@ -237,14 +228,5 @@ def arrays(*, same_bits: bool = False) -> Dialect:
 
 def array_code(operation: Operation, arguments: Sequence[str], payload: Any, m: Dialect) -> str:
     """Return the NumPy expression of one operation on arguments that are names or numbers."""
-    text = array_template(operation, len(arguments), payload, m)
+    text = template(operation, len(arguments), payload, m)
     return text.format(*arguments, p=repr(payload), all=", ".join(arguments))
-
-
-@lru_cache(maxsize=1000)
-def array_template(operation: Operation, count: int, payload: Any, m: Dialect) -> str:
-    """Return the NumPy expression of one operation, {0}, {1} … for its arguments."""
-    if operation.structural:
-        code = operation.array
-        return str(code(payload) if callable(code) else code)
-    return bodies.template(m, operation, count, payload)

@@ -52,11 +52,12 @@ class UnavailableError(Exception):
 class Number(Symbol):
     """A number, or a condition that is 1 or 0, in a slot of a program."""
 
-    __slots__ = ("m", "slot")
+    __slots__ = ("known", "m", "slot")
 
-    def __init__(self, m: Instructions, slot: int) -> None:
+    def __init__(self, m: Instructions, slot: int, known: float | None = None) -> None:
         self.m = m
         self.slot = slot
+        self.known = known
 
     def done(self, sign: str, *parts: Number | float) -> Number:
         """Return the number that an operator makes of others."""
@@ -81,18 +82,14 @@ class Instructions(SymbolicTarget):
 
     def __init__(self, count: int = 0, whole: Instructions | None = None) -> None:
         """Begin a program of `count` inputs, or a function of a `whole` program."""
-        self.inputs = [Number(self, slot) for slot in range(count)]
-        self._whole = whole or self
-        self._next = count
+        self._size = 0
+        self.inputs = [self._new() for _ in range(count)]
         self._constants: dict[str, Number] = {}
-        self._known: dict[int, float] = {}
         self._code: list[list[Any]] = []
         self._found: dict[tuple[Any, ...], Number] = {}
-        if whole is None:
-            self._functions: dict[str, int] = {}
-            self._programs: list[dict[str, Any] | None] = []
-            self._tables: dict[str, int] = {}
-            self._listed: list[list[float]] = []
+        self.functions: dict[str, dict[str, Any]] = whole.functions if whole else {}
+        """The functions of the whole program by name."""
+        self.tables: dict[str, list[float]] = whole.tables if whole else {}
 
     # ------------------------------------------------------------ the target
 
@@ -108,15 +105,14 @@ class Instructions(SymbolicTarget):
 
     def pick(self, table: Callable[[], list[float]], index: Number) -> Number:
         """Return the number of a table at an index, which must be one of its indices."""
-        whole, name = self._whole, table.__name__
-        if name not in whole._tables:  # noqa: SLF001 - of this class
-            whole._tables[name] = len(whole._listed)  # noqa: SLF001
-            whole._listed.append(table())  # noqa: SLF001
-        return self._append("pick", [index.slot, whole._tables[name]])  # noqa: SLF001
+        name = table.__name__
+        if name not in self.tables:
+            self.tables[name] = table()
+        return self._append("pick", [index.slot, [*self.tables].index(name)])
 
     def constant(self, x: Number | float) -> float | None:
         """Return the value of a number that is known now, else None."""
-        return self._known.get(x.slot) if isinstance(x, Number) else x
+        return x.known if isinstance(x, Number) else x
 
     def literal(self, x: float) -> Number:
         """Return a number that stands in a formula."""
@@ -146,10 +142,12 @@ class Instructions(SymbolicTarget):
             return x
         name = repr(float(x))
         if name not in self._constants:
-            self._constants[name] = Number(self, self._next)
-            self._known[self._next] = float(x)
-            self._next += 1
+            self._constants[name] = self._new(float(x))
         return self._constants[name]
+
+    def _new(self, known: float | None = None) -> Number:
+        self._size += 1
+        return Number(self, self._size - 1, known)
 
     def call(self, name: str, *arguments: Number | float) -> Number:
         """Return the number that an operation of the interpreter makes of others."""
@@ -163,28 +161,29 @@ class Instructions(SymbolicTarget):
         if key not in self._found:
             if len(self._code) >= MOST_INSTRUCTIONS:
                 raise UnavailableError
-            self._found[key] = Number(self, self._next)
-            self._code.append([op, self._next, *arguments])
-            self._next += 1
+            self._found[key] = self._new()
+            self._code.append([op, self._found[key].slot, *arguments])
         return self._found[key]
 
     def _function(self, body: Body, count: int, *payload: Any) -> int:
         """Return the index of a body among the functions of the whole program."""
-        whole = self._whole
         name = "_".join([body.__name__, str(count), *map(str, payload)])
-        if name not in whole._functions:  # noqa: SLF001 - of this class
-            slot = whole._functions[name] = len(whole._programs)  # noqa: SLF001
-            whole._programs.append(None)  # noqa: SLF001
-            inner = Instructions(count, whole)
+        if name not in self.functions:
+            self.functions[name] = {}  # its index, whatever it calls
+            inner = Instructions(count, self)
             result = inner.of(body(inner, *inner.inputs, *payload))
-            whole._programs[slot] = inner._own(result)  # noqa: SLF001
-        return whole._functions[name]  # noqa: SLF001
+            self.functions[name] = inner.alone() | {"result": result.slot}
+        return [*self.functions].index(name)
 
-    def _own(self, result: Number | None = None) -> dict[str, Any]:
-        constants = [[self._constants[name].slot, _json(float(name))] for name in self._constants]
-        found: dict[str, Any] = {"inputs": len(self.inputs), "size": self._next}
-        found |= {"constants": constants, "code": self._code}
-        return found if result is None else {**found, "result": result.slot}
+    def alone(self) -> dict[str, Any]:
+        """Return the program for JSON without the functions and tables that it names."""
+        constants = [[x.slot, _json(float(name))] for name, x in self._constants.items()]
+        return {
+            "inputs": len(self.inputs),
+            "size": self._size,
+            "constants": constants,
+            "code": self._code,
+        }
 
     def program(self) -> dict[str, Any]:
         """Return the program for JSON.
@@ -194,7 +193,8 @@ class Instructions(SymbolicTarget):
         of which only one runs, and their arguments; a function is a program with the slot of its
         `result`. `pick` names the slot of an index, and one of the `tables`.
         """
-        return {**self._own(), "functions": self._programs, "tables": self._listed}
+        functions, tables = [*self.functions.values()], [*self.tables.values()]
+        return {**self.alone(), "functions": functions, "tables": tables}
 
     def run(
         self,
@@ -227,9 +227,8 @@ class Instructions(SymbolicTarget):
             return self.of(number)
         inputs = [found[argument] for argument in arguments]
         shape = graph.shape(node)
-        if any(value is None for value in inputs) or not all(isinstance(n, int) for n in shape):
-            raise UnavailableError
-        if math.prod(shape) > MOST_NUMBERS:
+        is_small = all(isinstance(n, int) for n in shape) and math.prod(shape) <= MOST_NUMBERS
+        if not is_small or any(value is None for value in inputs):
             raise UnavailableError
         before = len(self._code)
         if not operation.structural and not graph.has_arrays:
@@ -248,11 +247,11 @@ class Instructions(SymbolicTarget):
         """Return an operation on arrays, which are arrays of the numbers of this program."""
         import numpy as np
 
-        from gradcli.programs import flat
+        from gradcli.programs import arrays
 
         if operation.structural:
             try:
-                value = flat.structural(flat.Flat(self), operation, inputs, payload)
+                value = arrays.structural(arrays.Flat(self), operation, inputs, payload)
             except NameError:
                 raise UnavailableError from None
         else:

@@ -79,10 +79,10 @@ def run(
                 faults.add(node)
                 value = math.nan
             elif arguments:
-                from gradcli.programs.generated import ieee_function
+                from gradcli.programs.generated import array_function
 
-                compute = ieee_function(operation, len(arguments), payload)
-                value = compute(*[numbers[argument] for argument in arguments])
+                compute = array_function(operation, len(arguments), payload)
+                value = float(compute(*[numbers[argument] for argument in arguments]))
         numbers[node] = value
     return Values(numbers, faults)
 
