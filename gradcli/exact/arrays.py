@@ -25,9 +25,7 @@ from gradcli.exact.decimals import (
 from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE, VARIABLE
 from gradcli.graph.shapes import COUNT
 from gradcli.graph.special import two_product
-from gradcli.programs.arrays import FUNCTIONS, Flat, structural
-from gradcli.programs.generated import array_function
-from gradcli.programs.reading import Array
+from gradcli.programs.arrays import FUNCTIONS, Array, Flat, array_function, structural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache, partial, reduce
+from functools import cache, lru_cache, partial, reduce
 from itertools import repeat
 from math import isfinite, prod
 from operator import gt, lt
@@ -11,12 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.graph.bodies import COMPARING, EXACT, LEAVES, OF_TWO, PYTHON, Dialect, Text, executed
+from gradcli.graph.bodies import (
+    COMPARING,
+    EXACT,
+    LEAVES,
+    OF_TWO,
+    PYTHON,
+    Dialect,
+    Text,
+    executed,
+    template,
+)
+from gradcli.graph.operations import TABLE
+from gradcli.graph.shapes import ROWS
 from gradcli.graph.special import direction, extreme, two_square
-from gradcli.programs.generated import array_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from typing_extensions import Self
 
     from gradcli.graph.operations import Operation
     from gradcli.graph.shapes import Shape
@@ -392,6 +405,57 @@ NUMPY = NumPy()
 LIBM = Libm()
 
 
+def array_code(operation: Operation, arguments: Sequence[str], payload: Any, m: Dialect) -> str:
+    """Return the NumPy expression of one operation on arguments that are names or numbers."""
+    text = template(m, operation, len(arguments), payload)
+    return text.format(*arguments, p=repr(payload), all=", ".join(arguments))
+
+
+def _source(operation: Operation, count: int, payload: Any) -> str:
+    """Return the source of a function of the number of rows and the arguments of an operation."""
+    names = [f"p{index}" for index in range(count)]
+    code = array_code(operation, names, payload, LIBM)
+    return f"def generated({', '.join([repr(ROWS), *names])}):\n    return {code}"
+
+
+@lru_cache(maxsize=1000)
+def array_function(operation: Operation, count: int, payload: Any) -> Callable[..., Any]:
+    """Return the operation on NumPy arrays and numbers, with IEEE 754 results.
+
+    They are to the last bit those of the operation's `value`, where it has one. Where the payload
+    holds ROWS, their number is an argument by keyword.
+    """
+    compute = executed(_source(operation, count, payload), LIBM.namespace())
+
+    def evaluate(*inputs: Any, rows: int | None = None) -> Any:
+        with np.errstate(all="ignore"):
+            return compute(rows, *inputs)
+
+    return evaluate
+
+
+class Array:
+    """An array that the rules of the table can be applied to, as they are to nodes."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the array."""
+        return tuple(self.value.shape)
+
+    def apply(self, name: str, *others: Any, payload: Any = None) -> Self:
+        """Return the row `name` of the table applied to this array and others."""
+        function = array_function(TABLE[name], 1 + len(others), payload)
+        inputs = [getattr(other, "value", other) for other in (self, *others)]
+        return type(self)(function(*inputs))
+
+    def __mul__(self, other: Array) -> Array:
+        """Return self * other."""
+        return Array(self.value * other.value)
+
+
 # ---------------------------------------------------------------- symbols
 
 
@@ -402,7 +466,7 @@ def structural(
 
     `rows` is how long columns are. Raises NameError for one that needs to know the numbers.
     """
-    text = array_source(operation, len(inputs), payload, LIBM)
+    text = _source(operation, len(inputs), payload)
     namespace = {"np": flat, "sum_to_shape": sum_to_shape, "slice": slice, **flat.named()}
     return executed(text, namespace)(rows, *[np.asarray(value, object) for value in inputs])
 

@@ -8,17 +8,15 @@ are used again and again.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from gradcli.graph.bodies import executed
-from gradcli.programs.generated import array_code, array_steps, arrays, function, template
+from gradcli.graph.bodies import executed, template
+from gradcli.programs.generated import array_steps, function
 from gradcli.programs.loop import runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gradcli.graph.operations import Operation
     from gradcli.programs.program import Program
 
 __all__ = ["function", "obstacle", "require", "runner", "sums"]
@@ -51,6 +49,8 @@ def sums(
     shared: Sequence[str],
 ) -> Callable[..., list[tuple[float, ...]]]:
     """Return the function that sums products of two numbers of each row; see Engine."""
+    from gradcli.programs.arrays import NUMPY
+
     data = {name: f"c{index}" for index, name in enumerate(columns)}
     local = {name: f"s{index}" for index, name in enumerate(shared)} | data
     lines, terms, count = _in_buffers(program, local)
@@ -70,7 +70,7 @@ def sums(
             f"        yield ({''.join(f'{result}, ' for result in results)})",
         ]
     )
-    generated = executed(text, {**arrays().namespace(), "range": range, "aligned": aligned})
+    generated = executed(text, {**NUMPY.namespace(), "range": range, "aligned": aligned})
 
     def run(first: int, last: int, *values: Any) -> list[tuple[float, ...]]:
         import numpy as np
@@ -93,6 +93,8 @@ def _in_buffers(
     The last number is that of the buffers: arrays b0, b1 … of the size of a block. The outputs stay
     till the end of the block.
     """
+    from gradcli.programs.arrays import NUMPY, array_code
+
     terms: dict[int, str] = {}
     lines: list[str] = []
     free: list[str] = []
@@ -100,10 +102,10 @@ def _in_buffers(
     for step, arguments, finished in array_steps(program, local, terms):
         operation, inputs, output, payload = step
         free += [term for term in finished if term[0] == "b"]
-        call = _call(operation, len(inputs), payload)
+        call = _call(template(NUMPY, operation, len(inputs), payload))
         if call is None:  # an array of its own
             terms[output] = f"v{output}"
-            lines.append(f"v{output} = {array_code(operation, arguments, payload, arrays())}")
+            lines.append(f"v{output} = {array_code(operation, arguments, payload, NUMPY)}")
             continue
         if not free:
             free.append(f"b{count}")
@@ -113,10 +115,8 @@ def _in_buffers(
     return lines, terms, count
 
 
-@lru_cache(maxsize=1000)
-def _call(operation: Operation, count: int, payload: Any) -> str | None:
+def _call(text: str) -> str | None:
     """Return the call of a step without its end, `np.exp({0}`; None if it is no single call."""
-    text = template(operation, count, payload, arrays())
     if text == "-{0}":
         return "np.negative({0}"
     infix = _INFIX.match(text)

@@ -164,13 +164,12 @@ class Steps:
     def _chosen(self, remaining: int) -> Runner:
         loop = self._loop
         seconds = max(remaining * loop.size * RUNNING, self._spent)
+        found: Engine | None = None
         if not self._is_final and repays(self._choice, seconds, loop.size):
             self._is_final = True
             found = faster(self._choice, loop.function, *loop.stepping)
-            if found is not None:
-                self._run = found.runner(loop, self._constants)
-        if self._run is None:
-            self._run = engine(PYTHON).runner(loop, self._constants)
+        if found is not None or self._run is None:
+            self._run = (found or engine(PYTHON)).runner(loop, self._constants)
         return self._run
 
 

@@ -1,7 +1,9 @@
 """Why a formula has no value or no derivative: which step, which row, and in what words.
 
 Whatever is fast answers "fine" or "look closely". Looking closely is to run the interpreter, which
-keeps every step, over as little as can be, and to ask an Explainer about that run.
+keeps every step, over as little as can be, and to ask an Explainer about that run. Only what the
+result reads counts: of `where` the branch that is taken, and of an array such as x in x[0] the
+numbers that an operation reads.
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ from gradcli.graph.operations import (
     POWER_OF,
     TABLE,
     VARIABLE,
+    WHERE,
 )
 from gradcli.graph.printing import label
-from gradcli.programs import interpreter, reading
+from gradcli.programs.interpreter import finite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +98,7 @@ class Explainer:
 
     def _read_by(self, root: int) -> dict[int, Any]:
         has_columns = self._count is not None and not self._graph.has_arrays
-        return reading.masks(self._graph, [root], self._numbers, columns=has_columns)
+        return masks(self._graph, [root], self._numbers, columns=has_columns)
 
     # ------------------------------------------------------------ values
 
@@ -130,12 +133,9 @@ class Explainer:
         """By node, in order, whether it has no value although it is read; of arrays an array."""
         if not self._faults:
             return {}
-        found = {}
-        for node in sorted(self._faults & self.read.keys()):
-            wrong = _not_finite(self._numbers[node]) & self.read[node]
-            if reading.any_of(wrong):
-                found[node] = wrong
-        return found
+        nodes = sorted(self._faults & self.read.keys())
+        wrong = {n: _not_finite(self._numbers[n]) & self.read[n] for n in nodes}
+        return {node: where for node, where in wrong.items() if any_of(where)}
 
     def _first(self, wrong: Mapping[int, Any]) -> tuple[int, int | None]:
         """Return the first node that is wrong in the first row, and the row.
@@ -162,13 +162,10 @@ class Explainer:
 
     def _of_row(self, row: int | None) -> Mapping[int, Any]:
         """Return the values in a row, or the whole ones."""
-        return self._numbers if row is None else {n: self._at_row(n, row) for n in self._numbers}
-
-    def _at_row(self, node: int, row: int) -> Any:
-        number = self._numbers[node]
-        if not self._has_rows(node):
-            return number
-        return number[row] if number.ndim > 1 else float(number[row])
+        if row is None:
+            return self._numbers
+        parts = {n: x[row] for n, x in self._numbers.items() if self._has_rows(n)}
+        return {**self._numbers, **{n: x if x.ndim else float(x) for n, x in parts.items()}}
 
     def _undefined(self, node: int, wrong: Any, row: int | None) -> str:
         """Return the sentence for a node without a value."""
@@ -268,10 +265,10 @@ class Explainer:
     def _overflows(self, root: int, row: int | None) -> bool:
         """Return whether the first step without a finite value that a node reads is too large."""
         graph, numbers = self._graph, self._of_row(row)
-        for node in sorted(n for n, mask in self._read_by(root).items() if reading.any_of(mask)):
+        for node in sorted(n for n, mask in self._read_by(root).items() if any_of(mask)):
             operation, arguments, payload = graph.rows[node]
             # A leaf that is infinite is a limit of an integral.
-            if arguments and not interpreter.finite(numbers[node]):
+            if arguments and not finite(numbers[node]):
                 if operation.reason is not None:
                     return False
                 if operation.structural or operation.domain is None:
@@ -293,7 +290,7 @@ class Explainer:
             inputs = [self._numbers[a] for a in arguments]
             for test, words in filter(None, (operation.kink, operation.jump)):
                 is_at = _is_at(test, inputs, payload, operation)
-                if is_at and reading.any_of(self.read.get(node, False)):
+                if is_at and any_of(self.read.get(node, False)):
                     found[node] = words
         return found
 
@@ -303,7 +300,7 @@ class Explainer:
         for node in nodes:
             operation, arguments, payload = self._graph.rows[node]
             inputs = [self._numbers.get(argument) for argument in arguments]
-            is_read = reading.any_of(self.read.get(node, False))
+            is_read = any_of(self.read.get(node, False))
             if operation.doubt and is_read and all(isinstance(x, float) for x in inputs):
                 said = operation.doubt(*inputs, payload)
                 found |= {} if said is None else {node: said}
@@ -423,3 +420,82 @@ def _has_news(graph: Graph, node: int) -> bool:
 
 def _listed(numbers: Iterable[float]) -> str:
     return ", ".join(number_text(x) for x in numbers)
+
+
+# ---------------------------------------------------------------- what a result reads
+
+
+def live(graph: Graph, roots: Iterable[int], numbers: Mapping[int, float]) -> set[int]:
+    """Return the nodes that the roots read at these values: all but branches not taken."""
+    return {node for node, read in masks(graph, roots, numbers).items() if any_of(read)}
+
+
+def taken(graph: Graph, node: int, numbers: Mapping[int, float] | None) -> Collection[int]:
+    """Return the positions of the arguments that a node reads: `where` reads one branch."""
+    operation, arguments, _ = graph.rows[node]
+    if operation is WHERE and numbers is not None and not graph.shape(arguments[0]):
+        return (0, 1) if numbers[arguments[0]] else (0, 2)
+    return range(len(arguments))
+
+
+def masks(
+    graph: Graph, roots: Iterable[int], numbers: Mapping[int, Any], *, columns: bool = False
+) -> dict[int, Any]:
+    """Return which numbers of each node the roots read: True, False or an array of both.
+
+    Of a branch of `where` only the numbers are read for which its condition chooses it. Below a
+    node whose arguments have no values nothing was read: its value was known. With `columns` the
+    numbers of a node are those of many runs, not of an array, and stay separate.
+    """
+    read: dict[int, Any] = dict.fromkeys(roots, True)
+    for node in reversed(graph.reachable(list(read))):
+        mask = read.get(node, False)
+        operation, arguments, _ = graph.rows[node]
+        if not numbers.keys() >= set(arguments):
+            continue
+        for position, argument in enumerate(arguments):
+            needed = mask
+            if operation is WHERE and position:
+                condition = numbers[arguments[0]]
+                needed = mask & (condition != 0 if position == 1 else condition == 0)
+            if operation.structural and (columns or isinstance(needed, bool)):
+                needed = any_of(needed)
+            elif operation.structural:
+                needed = numbers_read(graph, node, position, needed)
+            elif not columns and not isinstance(needed, bool):
+                needed = _narrowed(needed, numbers[argument])
+            before = read.get(argument)
+            read[argument] = needed if before is None else before | needed
+    return read
+
+
+def any_of(mask: Any) -> bool:
+    """Return whether any number is read."""
+    return mask if isinstance(mask, bool) else bool(mask.any())
+
+
+def _narrowed(mask: Any, argument: Any) -> Any:
+    """Return which numbers of a broadcast argument are read for any of its copies."""
+    import numpy as np
+
+    from gradcli.programs.arrays import sum_to_shape
+
+    shape = np.shape(argument)
+    if not shape:
+        return any_of(mask)
+    wide = np.broadcast_to(mask, np.broadcast_shapes(np.shape(mask), shape))
+    return sum_to_shape(wide, shape) != 0
+
+
+def numbers_read(graph: Graph, node: int, position: int, mask: Any) -> Any:
+    """Return which numbers of an argument a node reads for those of its value in the mask."""
+    import numpy as np
+
+    from gradcli.graph.structural import read
+    from gradcli.programs.arrays import Array
+
+    operation, arguments, payload = graph.rows[node]
+    units = [Array(np.ones(graph.shape(argument))) for argument in arguments]
+    count = Array(np.broadcast_to(mask, graph.shape(node)) * 1.0)
+    f = Array(np.zeros(graph.shape(node)))
+    return read(operation, position, count, f, units, payload).value != 0

@@ -7,11 +7,10 @@ Nothing that a user typed is ever part of it.
 from __future__ import annotations
 
 import sys
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gradcli.graph import bodies
-from gradcli.graph.bodies import PYTHON, Dialect, executed
+from gradcli.graph.bodies import PYTHON, Dialect, executed, template
 from gradcli.graph.operations import (
     AND_ALSO,
     LEAVES,
@@ -53,8 +52,10 @@ def function(
         return executed(source(program, parameters), PYTHON.namespace())
     import numpy as np
 
+    from gradcli.programs.arrays import LIBM, NUMPY
+
     keep_memory()
-    m = arrays(same_bits=same_bits)
+    m = LIBM if same_bits else NUMPY
     compute = executed(source(program, parameters, m), m.namespace())
 
     def quiet(*values: Any) -> tuple[Any, ...]:
@@ -117,7 +118,7 @@ def statements(
         if not inputs:
             terms[output] = leaf_text(operation, payload, local)
             continue
-        code = template(operation, len(inputs), payload)
+        code = template(PYTHON, operation, len(inputs), payload)
         depth = 1 + max([depths[node] for node in inputs])
         text = code.format(*[terms[node] for node in inputs])
         # What is read once stands where it is read: Python is faster without the name.
@@ -135,7 +136,7 @@ def _reads(program: Program, *, named: bool) -> dict[int, int]:
     reads = {instruction.output: 0 for instruction in program.instructions}
     for operation, inputs, _, payload in program.instructions:
         if inputs:
-            code = template(operation, len(inputs), payload)
+            code = template(PYTHON, operation, len(inputs), payload)
             # Python's `and` and `or` skip the second condition; it counts if it has no value.
             least = 2 if operation in {AND_ALSO, OR_ELSE} else 0
             for index, node in enumerate(inputs):
@@ -155,6 +156,8 @@ def leaf_text(operation: Operation, payload: Any, local: Mapping[str, str]) -> s
 def _array_statements(
     program: Program, local: Mapping[str, str], m: Dialect
 ) -> tuple[list[str], list[str]]:
+    from gradcli.programs.arrays import array_code
+
     terms: dict[int, str] = {}
     lines: list[str] = []
     for step, arguments, finished in array_steps(program, local, terms):
@@ -182,51 +185,3 @@ def array_steps(
             continue
         finished = [terms[n] for n in dict.fromkeys(step.inputs) if last[n] == index]
         yield step, [terms[node] for node in step.inputs], finished
-
-
-@lru_cache(maxsize=1000)
-def template(operation: Operation, count: int, payload: Any, m: Dialect = PYTHON) -> str:
-    """Return the expression of one operation in a dialect, {0}, {1} … for its arguments."""
-    if operation.structural:
-        code = operation.array
-        return str(code(payload) if callable(code) else code)
-    return bodies.template(m, operation, count, payload)
-
-
-@lru_cache(maxsize=1000)
-def array_function(operation: Operation, count: int, payload: Any) -> Callable[..., Any]:
-    """Return the operation on NumPy arrays and numbers, with IEEE 754 results.
-
-    They are to the last bit those of the operation's `value`, where it has one. Where the payload
-    holds ROWS, their number is an argument by keyword.
-    """
-    import numpy as np
-
-    m = arrays(same_bits=True)
-    compute = executed(array_source(operation, count, payload, m), m.namespace())
-
-    def evaluate(*inputs: Any, rows: int | None = None) -> Any:
-        with np.errstate(all="ignore"):
-            return compute(rows, *inputs)
-
-    return evaluate
-
-
-def array_source(operation: Operation, count: int, payload: Any, m: Dialect) -> str:
-    """Return the source of a function of the number of rows and the arguments of an operation."""
-    names = [f"p{index}" for index in range(count)]
-    code = array_code(operation, names, payload, m)
-    return f"def generated({', '.join([repr(ROWS), *names])}):\n    return {code}"
-
-
-def arrays(*, same_bits: bool = False) -> Dialect:
-    """Return the dialect of arrays: NumPy's own functions, or those that numbers have as well."""
-    from gradcli.programs.arrays import LIBM, NUMPY
-
-    return LIBM if same_bits else NUMPY
-
-
-def array_code(operation: Operation, arguments: Sequence[str], payload: Any, m: Dialect) -> str:
-    """Return the NumPy expression of one operation on arguments that are names or numbers."""
-    text = template(operation, len(arguments), payload, m)
-    return text.format(*arguments, p=repr(payload), all=", ".join(arguments))

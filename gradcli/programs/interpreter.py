@@ -79,7 +79,7 @@ def run(
                 faults.add(node)
                 value = math.nan
             elif arguments:
-                from gradcli.programs.generated import array_function
+                from gradcli.programs.arrays import array_function
 
                 compute = array_function(operation, len(arguments), payload)
                 value = float(compute(*[numbers[argument] for argument in arguments]))
@@ -114,7 +114,7 @@ def _run_arrays(
     A step without a value leaves its array as IEEE 754 has it, so that the numbers that have one
     are not lost: which of them a result reads is found by `live`.
     """
-    from gradcli.programs.generated import array_function
+    from gradcli.programs.arrays import array_function
 
     numbers, faults = _known(known, ieee=ieee)
     variables, rows = graph.with_count(variables)

@@ -50,26 +50,25 @@ class Program(NamedTuple):
 
 
 def program(graph: Graph, outputs: Sequence[int]) -> Program:
-    """Return the program that computes the outputs."""
+    """Return the program that computes the outputs.
+
+    Raises MathematicsError for a number that only exact arithmetic has.
+    """
     rows = graph.rows
     instructions = [
         Instruction(rows[node][0], rows[node][1], node, rows[node][2])
         for node in graph.reachable(outputs)
     ]
-    for instruction in instructions:
-        if instruction.operation is CONSTANT and isinstance(instruction.payload, Numeral):
-            _check_range(instruction.payload)
+    for operation, _, _, number in instructions:
+        if operation is CONSTANT and isinstance(number, Numeral):
+            reason = out_of_range(number.text, number)
+            if reason is not None:
+                message = f"{number.text[:40]} {reason}"
+                hint = "only eval and grad at one point know such numbers"
+                raise MathematicsError(message, hint=hint)
     variables = [i.payload for i in instructions if i.operation is VARIABLE]
     columns = tuple(graph.columns)
     return Program(instructions, list(outputs), variables, graph.has_arrays, columns)
-
-
-def _check_range(number: Numeral) -> None:
-    """Raise MathematicsError for a number that only exact arithmetic has."""
-    reason = out_of_range(number.text, number)
-    if reason is not None:
-        message = f"{number.text[:40]} {reason}"
-        raise MathematicsError(message, hint="only eval and grad at one point know such numbers")
 
 
 def shared(program: Program) -> Program:

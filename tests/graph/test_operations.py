@@ -25,6 +25,7 @@ from gradcli.graph.forms import FORMS
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, WHERE, Operation
 from gradcli.programs import generated, interpreter
+from gradcli.programs.arrays import array_function
 from gradcli.programs.program import program
 
 if TYPE_CHECKING:
@@ -881,7 +882,7 @@ def test_generated_code_of_numbers(row: Operation, case: Case) -> None:
 )
 def test_atan2_knows_the_sign_of_zero(y: float, x: float, angle: float) -> None:
     row = TABLE["atan2"]
-    for got in (attempt(row.value or abs, y, x), generated.array_function(row, 2, None)(y, x)):
+    for got in (attempt(row.value or abs, y, x), array_function(row, 2, None)(y, x)):
         assert got == angle
         assert math.copysign(1, got) == math.copysign(1, angle)
 
@@ -953,7 +954,7 @@ def test_outside_the_domain_is_no_value_and_an_error_that_names_it(
             continue
         tried += 1
         assert not math.isfinite(attempt(row.value, *point, *extra)), (point, payload)
-        array = float(generated.array_function(row, len(point), payload)(*point))
+        array = float(array_function(row, len(point), payload)(*point))
         assert not math.isfinite(array), ("array", point, payload, array)
         formula = single(row, len(point), payload)
         with pytest.raises(MathematicsError) as caught:
@@ -1051,7 +1052,7 @@ def unconditionally(row: Operation, point: Point, payload: Any = None) -> float:
 @pytest.mark.parametrize("name", LIMITS)
 def test_limits(name: str) -> None:
     for point, limit in LIMITS[name].items():
-        array = float(generated.array_function(TABLE[name], len(point), None)(*point))
+        array = float(array_function(TABLE[name], len(point), None)(*point))
         assert array == pytest.approx(limit, rel=1e-15, nan_ok=True), point
         value = unconditionally(TABLE[name], point)
         assert value == pytest.approx(limit, rel=1e-15, nan_ok=True), point
@@ -1071,9 +1072,7 @@ def test_nan_goes_through(row: Operation, case: Case) -> None:
             if hides_nan(row.name, position):
                 continue
             spoilt = (*point[:position], math.nan, *point[position + 1 :])
-            assert math.isnan(
-                generated.array_function(row, len(point), case.payloads[0])(*spoilt)
-            ), spoilt
+            assert math.isnan(array_function(row, len(point), case.payloads[0])(*spoilt)), spoilt
             assert math.isnan(unconditionally(row, spoilt, case.payloads[0])), spoilt
 
 

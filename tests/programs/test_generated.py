@@ -15,6 +15,7 @@ from gradcli.formula import Formula
 from gradcli.graph.bodies import PYTHON
 from gradcli.graph.operations import TABLE
 from gradcli.programs import generated
+from gradcli.programs.arrays import array_function
 from gradcli.programs.program import program
 from tests.random_formulas import texts
 
@@ -247,7 +248,7 @@ def test_array_functions_of_numbers_never_raise() -> None:
             continue
         payload = {"constant power": -0.5, "powlog": 2}.get(name, 1 if row.payload else None)
         count = max(row.arity[0], 1)
-        function = generated.array_function(row, count, payload)
+        function = array_function(row, count, payload)
         for x in numbers:
             for y in numbers if count > 1 else [1.0]:
                 assert isinstance(float(function(*[x, y, 1.0][:count])), float)

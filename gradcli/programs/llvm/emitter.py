@@ -256,8 +256,9 @@ class Kernel:
 
     def __init__(self, result: Any, kinds: Sequence[Any], *, is_vectorised: bool = False) -> None:
         self._module = ir.Module("gradcli")
-        self._made = made = ir.Function(self._module, ir.FunctionType(result, kinds), "run")
+        self._types = [_KINDS.get(kind, ctypes.c_void_p) for kind in (result, *kinds)]
         self._is_vectorised = is_vectorised
+        made = ir.Function(self._module, ir.FunctionType(result, kinds), "run")
         for argument in made.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
@@ -316,12 +317,7 @@ class Kernel:
 
     def function(self) -> Any:
         """Return the function as machine code."""
-        kinds = [made.type for made in self.arguments]
-        result, *arguments = [
-            _KINDS.get(kind, ctypes.c_void_p)
-            for kind in (self._made.function_type.return_type, *kinds)
-        ]
-        return machine.compiled(self.text(), arguments, result, is_vectorised=self._is_vectorised)
+        return machine.compiled(self.text(), *self._types, is_vectorised=self._is_vectorised)
 
 
 def function(

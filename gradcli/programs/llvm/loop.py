@@ -60,51 +60,38 @@ def kernel(loop: Loop) -> Kernel:
     fixed = [made.loaded(constants, index) for index in range(len(loop.constants))]
     slots = [made.slot(made.loaded(state, index).value) for index in range(size)]
     lowest_so_far, done_so_far = made.slot(lowest), made.slot(LONG(0))
-    blocks = {
-        name: builder.append_basic_block(name)
-        for name in ("head", "step", "keep", "best", "next", "end")
-    }
+    end = builder.append_basic_block("finish")
 
     def emitted(program: Program, variables: Mapping[str, Double], _: str = "") -> list[Double]:
         outputs, fault = emit(builder, program, variables)
         faults.append(fault)
         return outputs
 
-    builder.branch(blocks["head"])
-    builder.position_at_end(blocks["head"])
-    done = builder.load(done_so_far)
-    builder.cbranch(builder.icmp_signed("<", done, most), blocks["step"], blocks["end"])
-
-    builder.position_at_end(blocks["step"])
-    faults: list[Truth] = []
-    rate = made.loaded(rates, builder.mul(done, stride))
-    following = builder.add(done, LONG(1))
-    time = Double(builder, builder.fadd(before, builder.sitofp(following, DOUBLE)))
-    now = [Double(builder, builder.load(slot)) for slot in slots]
-    coefficients = emitted(loop.stepping.coefficients, {TIME: time, RATE: rate})
-    new, finite = step(
-        loop, emitted, lambda x, limits: clipped(MACHINE, x, *limits), now, coefficients, fixed
-    )
-    is_wrong = reduce(or_, faults, reduce(add, finite).is_not_finite())
-    builder.cbranch(is_wrong.value, blocks["end"], blocks["keep"])
-
-    builder.position_at_end(blocks["keep"])
-    for number, slot in zip(new, slots, strict=True):
-        builder.store(number.value, slot)
-    builder.store(following, done_so_far)
-    is_lower = new[0] < Double(builder, builder.load(lowest_so_far))
-    builder.cbranch(is_lower.value, blocks["best"], blocks["next"])
-
-    builder.position_at_end(blocks["best"])
-    builder.store(new[0].value, lowest_so_far)
-    made.store([*new[:here], Double(builder, builder.sitofp(following, DOUBLE))], best)
-    builder.branch(blocks["next"])
-
-    builder.position_at_end(blocks["next"])
-    has_arrived = reduce(add, squares(loop, MACHINE, new)) <= Double(builder, threshold)
-    builder.cbranch(has_arrived.value, blocks["end"], blocks["head"])
-
-    builder.position_at_end(blocks["end"])
+    with made.loop(LONG(0), most, LONG(1)) as done:
+        faults: list[Truth] = []
+        rate = made.loaded(rates, builder.mul(done, stride))
+        following = builder.add(done, LONG(1))
+        time = Double(builder, builder.fadd(before, builder.sitofp(following, DOUBLE)))
+        now = [Double(builder, builder.load(slot)) for slot in slots]
+        coefficients = emitted(loop.stepping.coefficients, {TIME: time, RATE: rate})
+        new, finite = step(
+            loop, emitted, lambda x, limits: clipped(MACHINE, x, *limits), now, coefficients, fixed
+        )
+        is_wrong = reduce(or_, faults, reduce(add, finite).is_not_finite())
+        with builder.if_then(is_wrong.value):
+            builder.branch(end)
+        for number, slot in zip(new, slots, strict=True):
+            builder.store(number.value, slot)
+        builder.store(following, done_so_far)
+        is_lower = new[0] < Double(builder, builder.load(lowest_so_far))
+        with builder.if_then(is_lower.value):
+            builder.store(new[0].value, lowest_so_far)
+            made.store([*new[:here], Double(builder, builder.sitofp(following, DOUBLE))], best)
+        has_arrived = reduce(add, squares(loop, MACHINE, new)) <= Double(builder, threshold)
+        with builder.if_then(has_arrived.value):
+            builder.branch(end)
+    builder.branch(end)
+    builder.position_at_end(end)
     made.store([Double(builder, builder.load(slot)) for slot in slots], state)
     builder.ret(builder.load(done_so_far))
     return made

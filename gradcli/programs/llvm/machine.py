@@ -17,8 +17,6 @@ from gradcli.graph.bodies import EXACT, LEAVES
 from gradcli.options import example
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gradcli.programs.program import Program
 
 _MODULES = {"function": "emitter", "runner": "loop", "sums": "rows", "filling": "rows"}
@@ -29,10 +27,7 @@ LIBRARY = LEAVES.keys() - INTRINSICS
 """The functions of the C library that are called."""
 OLDEST = (0, 45)
 """The llvmlite with the optimiser that is used here, and LLVM 20."""
-_MATHEMATICS = {
-    "win32": ("ucrtbase.dll",),
-    "darwin": ("libSystem.dylib",),
-}
+_MATHEMATICS = {"win32": "ucrtbase.dll", "darwin": "libSystem.dylib"}
 """The libraries that Python's math module calls; on Linux glibc's, or whatever there is."""
 
 
@@ -84,24 +79,12 @@ def require() -> None:
 
 
 @cache
-def _binding() -> Any:
-    """Return the module llvmlite.binding, ready to make code for this processor."""
-    from llvmlite import binding
-
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    return binding
-
-
-@cache
 def mathematics() -> ctypes.CDLL:
     """Return the C library of mathematical functions, the one behind Python's math module."""
-    for name in _MATHEMATICS.get(sys.platform, ("libm.so.6",)):
-        try:
-            return ctypes.CDLL(name)
-        except OSError:
-            continue
-    return ctypes.CDLL(None)
+    try:
+        return ctypes.CDLL(_MATHEMATICS.get(sys.platform, "libm.so.6"))
+    except OSError:
+        return ctypes.CDLL(None)
 
 
 @cache
@@ -110,16 +93,19 @@ def has(name: str) -> bool:
     return hasattr(mathematics(), name)
 
 
-def compiled(
-    text: str, arguments: Sequence[Any], result: Any, *, is_vectorised: bool = False
-) -> Any:
-    """Return the function `run` of a module of LLVM's assembly language, with types of ctypes.
+def compiled(text: str, *types: Any, is_vectorised: bool = False) -> Any:
+    """Return the function `run` of a module of LLVM's assembly language.
+
+    `types` are those of ctypes, of its result and of its arguments.
 
     Loops over rows are optimised with -O3, vectors and all; for code without such loops a few
     passes do as well, and much sooner. Numbers come out as written: nothing is contracted,
     reassociated or approximated unless the text allows it. ctypes gives up the GIL while it runs.
     """
-    binding = _binding()
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
     # Each engine takes a target for its own: exactly this processor, with all it has.
     target = binding.Target.from_default_triple().create_target_machine(
         cpu=binding.get_host_cpu_name(),
@@ -149,7 +135,7 @@ def compiled(
             binding.add_symbol(function.name, address)
     engine = binding.create_mcjit_compiler(module, target)
     engine.finalize_object()
-    made = ctypes.CFUNCTYPE(result, *arguments)(engine.get_function_address("run"))
+    made = ctypes.CFUNCTYPE(*types)(engine.get_function_address("run"))
     made.engine = engine  # type: ignore[attr-defined] # the code is there as long as this is
     return made
 
@@ -191,10 +177,20 @@ def vectorised(text: str) -> str:
     kept: list[str] = []
 
     def declared(found: re.Match[str]) -> str:
-        arguments = 2 if found[2] else 1
-        known = variants(found[1], arguments)
+        name, arguments = found[1], 2 if found[2] else 1
+        known = variants(name, arguments)
+        if not known:
+            return found[0]
         kept.extend(vector for _, vector in known)
-        return _declarations(found[1], arguments, known) if known else found[0]
+        lines, mapped, types = [], [], ", ".join(["double"] * arguments)
+        for width, vector in known:
+            several = f"<{width} x double>"
+            lines.append(f"declare {several} @{vector}({types.replace('double', several)})")
+            mapped.append(f"_ZGV_LLVM_N{width}{'v' * arguments}_{name}({vector})")
+        # LLVM looks for them only where it may know the function: it must not be `nobuiltin`.
+        effects = "nounwind willreturn memory(none)"
+        variant = f'"vector-function-abi-variant"="{",".join(mapped)}"'
+        return "\n".join([*lines, f'declare double @"{name}"({types}) {effects} {variant}'])
 
     text = _DECLARATION.sub(declared, text)
     if kept:  # or LLVM would drop them before it vectorises
@@ -202,22 +198,6 @@ def vectorised(text: str) -> str:
         kind = f"[{len(kept)} x ptr] [{names}]"
         text += f'\n@llvm.compiler.used = appending global {kind}, section "llvm.metadata"\n'
     return text
-
-
-def _declarations(name: str, arguments: int, known: Sequence[tuple[int, str]]) -> str:
-    """Return the declarations of a function for one double, and of those for several."""
-    lines = []
-    for width, vector in known:
-        types = ", ".join([f"<{width} x double>"] * arguments)
-        lines.append(f"declare <{width} x double> @{vector}({types})")
-    letters = "v" * arguments
-    said = ",".join(f"_ZGV_LLVM_N{width}{letters}_{name}({vector})" for width, vector in known)
-    types = ", ".join(["double"] * arguments)
-    # LLVM looks for the others only where it may know the function: it must not be `nobuiltin`.
-    effects = "nounwind willreturn memory(none)"
-    variant = f'"vector-function-abi-variant"="{said}"'
-    lines.append(f'declare double @"{name}"({types}) {effects} {variant}')
-    return "\n".join(lines)
 
 
 def processor() -> dict[str, bool]:

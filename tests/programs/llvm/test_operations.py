@@ -23,6 +23,7 @@ from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, Operation
 from gradcli.point import no_location
 from gradcli.programs import generated
+from gradcli.programs.arrays import array_function
 from gradcli.programs.llvm import machine
 from gradcli.programs.llvm.emitter import function, kernel
 from gradcli.programs.llvm.machine import LIBRARY, obstacle
@@ -112,7 +113,7 @@ def test_all_engines_give_the_same_bits(row: Operation) -> None:
         whole, points = single(row, count, payload), POINTS[count]
         python, native = generated.function(whole, NAMES[:count]), function(whole, NAMES[:count])
         columns = np.array(points).T
-        of_arrays = generated.array_function(row, count, payload)
+        of_arrays = array_function(row, count, payload)
         of_tables = generated.function(
             whole._replace(has_arrays=True), NAMES[:count], same_bits=True
         )
@@ -137,7 +138,7 @@ def test_without_machine_code_all_other_engines_give_the_same_bits(row: Operatio
     assert obstacle(whole) == f"{row.name} has no machine code"
     points = [tuple(x + location * 0.4 for location in range(count)) for x in EVEN[:40]]
     python = generated.function(whole, NAMES[:count])
-    arrays = generated.array_function(row, count, payload)
+    arrays = array_function(row, count, payload)
     columns = [np.array(column) for column in zip(*points, strict=True)]
     extra = () if payload is None else (payload,)
     for point, found in zip(points, np.asarray(arrays(*columns)).tolist(), strict=True):
