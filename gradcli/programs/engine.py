@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.bodies import executed, template
-from gradcli.programs.generated import array_steps, function
 from gradcli.programs.loop import runner
+from gradcli.programs.program import array_steps, function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

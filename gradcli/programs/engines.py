@@ -179,7 +179,7 @@ class Compiled:
     def __init__(
         self, program: Program, names: Sequence[str], choice: str, *, same_bits: bool = False
     ) -> None:
-        from gradcli.programs.generated import function
+        from gradcli.programs.program import function
 
         self._made = program, names
         self._choice = choice

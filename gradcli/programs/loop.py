@@ -11,7 +11,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from gradcli.graph.bodies import PYTHON, Text, emitted, executed
-from gradcli.programs.generated import statements
+from gradcli.programs.program import statements
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:

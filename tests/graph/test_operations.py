@@ -24,7 +24,8 @@ from gradcli.formula import Formula
 from gradcli.graph.forms import FORMS
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, WHERE, Operation
-from gradcli.programs import generated, interpreter
+from gradcli.programs import interpreter
+from gradcli.programs import program as generated
 from gradcli.programs.arrays import array_function
 from gradcli.programs.program import program
 

@@ -22,7 +22,7 @@ from gradcli.graph.bodies import LEAVES
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, Operation
 from gradcli.point import no_location
-from gradcli.programs import generated
+from gradcli.programs import program as generated
 from gradcli.programs.arrays import array_function
 from gradcli.programs.llvm import machine
 from gradcli.programs.llvm.emitter import function, kernel

@@ -14,7 +14,7 @@ from gradcli import GradcliError, MathematicsError, NameValueError, functions, p
 from gradcli.formula import Formula
 from gradcli.graph.bodies import PYTHON
 from gradcli.graph.operations import TABLE
-from gradcli.programs import generated
+from gradcli.programs import program as generated
 from gradcli.programs.arrays import array_function
 from gradcli.programs.program import program
 from tests.random_formulas import texts
