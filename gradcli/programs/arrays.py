@@ -291,9 +291,10 @@ class ArrayFunctions:
 
     def scattered(self, x: Any, key: Any, shape: Shape) -> Any:
         """Return zeros of the shape with x where the key says."""
-        result = np.zeros(shape)
-        result[key] = x
-        return result
+        x = np.asarray(x)
+        found = np.zeros(shape, np.result_type(x, np.float64))
+        found[key] = x[()]
+        return found
 
     def summed(self, x: Any, axis: int | None) -> Any:
         """Return the sum over an axis, or over all; too large only where the result is."""
@@ -497,20 +498,14 @@ class Flat(ArrayFunctions):
 
     def _folded(self, compare: Callable[[Any, Any], Any], x: Any, axis: int | None) -> Any:
         fold = partial(extreme, self.m, compare)
-        x = np.frompyfunc(self.m.of, 1, 1)(x)
+        x = self.each(self.m.of, x)
         if axis is None:
             return reduce(fold, np.ravel(x))
         return reduce(np.frompyfunc(fold, 2, 1), np.moveaxis(x, axis, 0))
 
-    def each(self, function: Callable[[Any], Any], x: Any) -> Any:
+    def each(self, function: Callable[..., Any], *arrays: Any) -> Any:
         """Return a function of each number."""
-        return np.frompyfunc(function, 1, 1)(x)
-
-    def scattered(self, x: Any, key: Any, shape: Any) -> Any:
-        """Return zeros of the shape with x where the key says."""
-        found = np.full(shape, 0.0, object)
-        found[key] = x[()] if np.ndim(x) == 0 else x
-        return found
+        return np.frompyfunc(function, len(arrays), 1)(*arrays)
 
     def summed(self, x: Any, axis: int | None) -> Any:
         """Return the sum over an axis, or over all."""
@@ -548,12 +543,12 @@ class Flat(ArrayFunctions):
         """Return 1 at the class of each x and 0 elsewhere; nan for a number that is no class."""
         m = self.m
         one, none = m.of(1.0), m.of(0.0)
-        is_class = np.frompyfunc(lambda x, k: m.where(m.of(x) == k, one, none), 2, 1)
-        found = is_class(x[..., None], np.arange(classes, dtype=float))
-        total = np.add.reduce(found, axis=-1, keepdims=True)
-        return found / total
+        found = self.each(
+            lambda x, k: m.where(m.of(x) == k, one, none), x[..., None], np.arange(classes) * 1.0
+        )
+        return found / np.add.reduce(found, axis=-1, keepdims=True)
 
-    def cross_entropy(self, score: Any, target: Any, *_: Any) -> Any:
+    def cross_entropy(self, score: Any, target: Any) -> Any:
         """Return the mean over rows of -log softmax(score) at the target."""
         logs = self.logsoftmax(score, score.ndim - 1)
         weights = target if target.shape == score.shape else self.onehot(target, score.shape[-1])
@@ -577,20 +572,13 @@ class Flat(ArrayFunctions):
         m = self.m
         top = self.top(x, axis)
         lines = np.ravel(x - top) if axis is None else np.moveaxis(x - top, axis, 0)
-        one, select, both = [
-            np.frompyfunc(function, count, 1)
-            for function, count in (
-                (lambda away: m.where(m.of(away) == 0.0, 1.0, 0.0), 1),
-                (lambda used, away: m.where(used, 0.0, m.exp(away)), 2),
-                (lambda a, b: m.where(m.of(a) > 0.0, 1.0, b), 2),
-            )
-        ]
         seen, total = 0.0, 0.0
         for away in lines:
-            is_top = one(away)
-            total = total + select(is_top * (1.0 - seen), away)
-            seen = both(seen, is_top)
-        return top, self.kept(self.each(self.m.log1p, total), x, axis)
+            is_top = self.each(lambda x: m.where(m.of(x) == 0.0, 1.0, 0.0), away)
+            is_first = is_top * (1.0 - seen)
+            total += self.each(lambda first, x: m.where(first, 0.0, m.exp(x)), is_first, away)
+            seen = self.each(lambda a, b: m.where(m.of(a) > 0.0, 1.0, b), seen, is_top)
+        return top, self.kept(self.log1p(total), x, axis)
 
 
 MOVES = frozenset({"stack", "broadcast_arrays", "broadcast_to", "reshape", "transpose", "prod"}) | {

@@ -245,19 +245,16 @@ class Instructions(SymbolicTarget):
 
     def _of_arrays(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return an operation on arrays, which are arrays of the numbers of this program."""
-        import numpy as np
+        from gradcli.programs.arrays import Flat, structural
 
-        from gradcli.programs import arrays
-
-        if operation.structural:
-            try:
-                value = arrays.structural(arrays.Flat(self), operation, inputs, payload)
-            except NameError:
-                raise UnavailableError from None
-        else:
-            each = np.frompyfunc(lambda *x: self._applied(operation, x, payload), len(inputs), 1)
-            value = each(*inputs)
-        return np.frompyfunc(self.of, 1, 1)(value)
+        flat = Flat(self)
+        if not operation.structural:
+            return flat.each(lambda *x: self._applied(operation, x, payload), *inputs)
+        try:
+            value = structural(flat, operation, inputs, payload)
+        except NameError:
+            raise UnavailableError from None
+        return flat.each(self.of, value)
 
 
 def _json(x: float) -> float | str:

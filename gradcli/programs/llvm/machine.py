@@ -19,7 +19,7 @@ from gradcli.options import example
 if TYPE_CHECKING:
     from gradcli.programs.program import Program
 
-_MODULES = {"function": "emitter", "runner": "loop", "sums": "rows", "filling": "rows"}
+_MODULES = {"function": "emitter", "runner": "emitter", "sums": "rows", "filling": "rows"}
 """The modules beside this one that have the other functions of a Compiler."""
 INTRINSICS = EXACT - {"fmod"} | {"fabs"}
 """The functions that LLVM knows; they are exact, or rounded correctly."""

@@ -11,7 +11,8 @@ import math
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ import numpy as np
 from gradcli.programs.llvm.emitter import BIT, DOUBLE, LONG, NEVER, POINTER, Double, Kernel, emit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from gradcli.programs.program import Program
 
@@ -109,7 +110,9 @@ def sums_kernel(
         beyond = builder.add(start, size, flags=["nsw"])
         stop = builder.select(builder.icmp_signed("<", beyond, last), beyond, last)
         with kernel.loop(start, stop, LONG(1)) as row:
-            outputs = _outputs(kernel, program, known, arrays, row, fault)
+            of_row = known | {name: kernel.loaded(array, row) for name, array in arrays.items()}
+            outputs, found = emit(builder, program, of_row)
+            builder.store(builder.or_(builder.load(fault), found.value), fault)
             numbers = dict(zip(program.outputs, outputs, strict=True))
             for total, (left, right) in zip(totals, pairs, strict=True):
                 product = numbers[left].value
@@ -133,29 +136,14 @@ def _filling_kernel(program: Program, columns: Sequence[str], shared: Sequence[s
     arrays = dict(zip(columns, data, strict=False))
     fault = kernel.slot(NEVER)
     with kernel.loop(first, last, LONG(1)) as row:
-        outputs = _outputs(kernel, program, known, arrays, row, fault)
+        of_row = known | {name: kernel.loaded(array, row) for name, array in arrays.items()}
+        outputs, found = emit(builder, program, of_row)
+        found = reduce(or_, [output.is_not_finite() for output in outputs], found)
+        builder.store(builder.or_(builder.load(fault), found.value), fault)
         for output, array in zip(outputs, data[len(columns) :], strict=True):
             builder.store(output.value, kernel.address(array, row))
-            wrong = output.is_not_finite().value
-            builder.store(builder.or_(builder.load(fault), wrong), fault)
     builder.ret(builder.load(fault))
     return kernel
-
-
-def _outputs(
-    kernel: Kernel,
-    program: Program,
-    known: Mapping[str, Double],
-    columns: Mapping[str, Any],
-    row: Any,
-    fault: Any,
-) -> list[Double]:
-    """Return the outputs of a program for a row, and add its fault to those so far."""
-    builder = kernel.builder
-    of_row = {name: kernel.loaded(array, row) for name, array in columns.items()}
-    outputs, found = emit(builder, program, {**known, **of_row})
-    builder.store(builder.or_(builder.load(fault), found.value), fault)
-    return outputs
 
 
 # ---------------------------------------------------------------- threads, which give up the GIL
