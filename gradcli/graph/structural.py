@@ -666,7 +666,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda g, f, x, y: 2 * g * (x - y) / _count(x - y, None),
             lambda g, f, x, y: 2 * g * (y - x) / _count(x - y, None),
         ),
-        array="mean(({0} - {1}) ** 2, None)",
+        array="mean(np.square({0} - {1}), None)",
         commutative=True,
     )
     row(

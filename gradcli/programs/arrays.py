@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache, lru_cache, partial, reduce
+from functools import cache, lru_cache, partial, partialmethod, reduce
 from itertools import repeat
 from math import isfinite, prod
 from operator import gt, lt
@@ -86,23 +86,19 @@ class NumPy(Dialect):
             return Text(self, "({0} * 1.0)", (condition,))
         return super().where(condition, x, y)
 
-    def max(self, *numbers: Text) -> Text:
-        """Return the greatest number, and 0 for zeros of any sign; nan if one of them is."""
-        return self._reduced("np.maximum({0}, {1})", numbers)
+    def _folded(self, form: str, *numbers: Text) -> Text:
+        """Return the extreme number, and 0 for zeros of any sign; nan if one of them is."""
+        found: Text = reduce(lambda x, y: Text(self, form, (x, y)), numbers) + 0.0
+        return found
 
-    def min(self, *numbers: Text) -> Text:
-        """Return the least number, and 0 for zeros of any sign; nan if one of them is."""
-        return self._reduced("np.minimum({0}, {1})", numbers)
+    max = partialmethod(_folded, "np.maximum({0}, {1})")
+    min = partialmethod(_folded, "np.minimum({0}, {1})")
 
     def direction(self, x: Text, y: Text) -> Text:
         """Return x/hypot(x, y), by the body where a number of the array is very large or small."""
         size = abs(x) + abs(y)
         is_usual = (size > 2.0**-500) & (size < 2.0**500)
         return self.choose(is_usual, _share_of_length, direction, x, y)
-
-    def _reduced(self, form: str, numbers: tuple[Text, ...]) -> Text:
-        found: Text = reduce(lambda x, y: Text(self, form, (x, y)), numbers) + 0.0
-        return found
 
     def of_floats(self, function: Callable[..., float]) -> Callable[..., Any]:
         """Return a function of floats as one of arrays, number by number; nan without a value."""
@@ -245,11 +241,11 @@ def quantile_shares(x: Any, p: Any, axis: int | None) -> Any:
         return x * np.nan
     position = p * (_count(x, axis) - 1)
     part = position - np.floor(position)
-    order = np.sort(x, axis=axis) if axis is not None else np.sort(x, axis=None)
+    order = np.sort(x, axis=axis)
     found = np.zeros(x.shape)
     for which, weight in ((np.floor(position), 1.0 - part), (np.ceil(position), part)):
-        picked = np.take(order, [int(which)], axis=axis or 0)
-        equal = x == (picked if axis is not None else picked.reshape((1,) * x.ndim))
+        picked = np.take(order, int(which), axis=axis)
+        equal = x == (picked if axis is None else np.expand_dims(picked, axis))
         found += weight * equal / np.sum(equal, axis=axis, keepdims=True)
     return found
 
@@ -428,9 +424,9 @@ def array_function(operation: Operation, count: int, payload: Any) -> Callable[.
     """
     compute = executed(_source(operation, count, payload), LIBM.namespace())
 
+    @np.errstate(all="ignore")
     def evaluate(*inputs: Any, rows: int | None = None) -> Any:
-        with np.errstate(all="ignore"):
-            return compute(rows, *inputs)
+        return compute(rows, *inputs)
 
     return evaluate
 
@@ -488,20 +484,16 @@ class Flat(ArrayFunctions):
             raise NameError(name)
         return getattr(np, name)
 
-    def max(self, x: Any, axis: int | None = None) -> Any:
-        """Return the greatest number over an axis, or over all."""
-        return self._folded(gt, x, axis)
-
-    def min(self, x: Any, axis: int | None = None) -> Any:
-        """Return the least number over an axis, or over all."""
-        return self._folded(lt, x, axis)
-
-    def _folded(self, compare: Callable[[Any, Any], Any], x: Any, axis: int | None) -> Any:
+    def _folded(self, compare: Callable[[Any, Any], Any], x: Any, axis: int | None = None) -> Any:
+        """Return the extreme number over an axis, or over all."""
         fold = partial(extreme, self.m, compare)
         x = self.each(self.m.of, x)
         if axis is None:
             return reduce(fold, np.ravel(x))
         return reduce(np.frompyfunc(fold, 2, 1), np.moveaxis(x, axis, 0))
+
+    max = partialmethod(_folded, gt)
+    min = partialmethod(_folded, lt)
 
     def each(self, function: Callable[..., Any], *arrays: Any) -> Any:
         """Return a function of each number."""
@@ -582,6 +574,6 @@ class Flat(ArrayFunctions):
 
 
 MOVES = frozenset({"stack", "broadcast_arrays", "broadcast_to", "reshape", "transpose", "prod"}) | {
-    *("cumsum", "zeros", "ones", "eye", "linspace", "arange", "shape"),
+    *("cumsum", "square", "zeros", "ones", "eye", "linspace", "arange", "shape"),
 }
 """The functions of NumPy that work on objects."""

@@ -29,8 +29,14 @@ CACHE_LINE = 64
 
 _CALL = re.compile(r"(np\.\w+)\(((?:(?:\{\d\}|[\d.e+-]+)(?:, )?)+)\)\Z")
 """Code that calls one function of NumPy, which has an argument for the array of its result."""
-_INFIX = re.compile(r"(\{\d\}) ([-+*]) (\{\d\})\Z")
-_INFIX_CALLS = {"+": "np.add", "-": "np.subtract", "*": "np.multiply"}
+_CALLS = {
+    "-{0}": "np.negative({0}",
+    "{0} + {1}": "np.add({0}, {1}",
+    "{0} - {1}": "np.subtract({0}, {1}",
+    "{0} * {1}": "np.multiply({0}, {1}",
+    "{0} * {0}": "np.multiply({0}, {0}",
+}
+"""The beginning of the calls that operators stand for."""
 
 
 def require() -> None:
@@ -102,7 +108,9 @@ def _in_buffers(
     for step, arguments, finished in array_steps(program, local, terms):
         operation, inputs, output, payload = step
         free += [term for term in finished if term[0] == "b"]
-        call = _call(template(NUMPY, operation, len(inputs), payload))
+        text = template(NUMPY, operation, len(inputs), payload)
+        found = _CALL.match(text)
+        call = f"{found[1]}({found[2]}" if found else _CALLS.get(text)
         if call is None:  # an array of its own
             terms[output] = f"v{output}"
             lines.append(f"v{output} = {array_code(operation, arguments, payload, NUMPY)}")
@@ -113,17 +121,6 @@ def _in_buffers(
         terms[output] = free.pop()
         lines.append(f"{call.format(*arguments)}, out={terms[output]})")
     return lines, terms, count
-
-
-def _call(text: str) -> str | None:
-    """Return the call of a step without its end, `np.exp({0}`; None if it is no single call."""
-    if text == "-{0}":
-        return "np.negative({0}"
-    infix = _INFIX.match(text)
-    if infix:
-        return f"{_INFIX_CALLS[infix[2]]}({infix[1]}, {infix[3]}"
-    found = _CALL.match(text)
-    return f"{found[1]}({found[2]}" if found else None
 
 
 def aligned(count: int, size: int) -> Any:

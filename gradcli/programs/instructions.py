@@ -63,12 +63,6 @@ class Number(Symbol):
         """Return the number that an operator makes of others."""
         return self.m.call(sign, *parts)
 
-    def __pow__(self, count: int) -> Number:
-        """Return the square, which arrays are raised to."""
-        if count != 2:
-            raise UnavailableError
-        return self.m.call("*", self, self)
-
     def __bool__(self) -> bool:
         """Raise UnavailableError: a branch cannot be taken before there is a number."""
         raise UnavailableError
@@ -99,9 +93,9 @@ class Instructions(SymbolicTarget):
 
     def choose(self, condition: Number, f: Body, g: Body, *arguments: Any) -> Number:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
-        given, known = self.divided(arguments)
-        functions = [self._function(body, len(given), *known) for body in (f, g)]
-        return self._append("choose", [condition.slot, *functions, *[x.slot for x in given]])
+        numbers, known = self.divided(arguments)
+        functions = [self._function(body, len(numbers), *known) for body in (f, g)]
+        return self._append("choose", [condition.slot, *functions, *[x.slot for x in numbers]])
 
     def pick(self, table: Callable[[], list[float]], index: Number) -> Number:
         """Return the number of a table at an index, which must be one of its indices."""
@@ -200,28 +194,28 @@ class Instructions(SymbolicTarget):
         self,
         graph: Graph,
         roots: Iterable[int],
-        given: Mapping[str, Any],
+        values: Mapping[str, Any],
         known: Mapping[int, float] | None = None,
     ) -> dict[int, Any]:
         """Return the value of each node below the roots, a number or an array of numbers.
 
-        `given` are the values of the names, and `known` those of nodes that no name changes. It is
+        `values` are those of the names, and `known` those of nodes that no name changes. It is
         None for another node that there are no instructions for, and for all that depend on it.
         """
         found: dict[int, Any] = {}
         for node in graph.reachable(list(roots)):
             try:
-                found[node] = self._value(graph, node, found, given)
+                found[node] = self._value(graph, node, found, values)
             except UnavailableError:
                 found[node] = self.of(known[node]) if known and node in known else None
         return found
 
     def _value(
-        self, graph: Graph, node: int, found: Mapping[int, Any], given: Mapping[str, Any]
+        self, graph: Graph, node: int, found: Mapping[int, Any], values: Mapping[str, Any]
     ) -> Any:
         operation, arguments, payload = graph.rows[node]
         if operation is VARIABLE:
-            return given.get(payload)
+            return values.get(payload)
         number = known_number(operation, payload)
         if number is not None:
             return self.of(number)

@@ -59,12 +59,9 @@ def run(
             continue
         operation, arguments, payload = rows[node]
         try:
-            if len(arguments) == 2:
+            if len(arguments) == 2 and payload is None:
                 x, y = arguments
-                if payload is None:
-                    value = operation.value(numbers[x], numbers[y])
-                else:
-                    value = operation.value(numbers[x], numbers[y], payload)
+                value = operation.value(numbers[x], numbers[y])
             elif not arguments:
                 value = leaf(operation, payload, variables)
             else:

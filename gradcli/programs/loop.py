@@ -1,7 +1,7 @@
 """Many steps of a first-order method at once: a loop of straight-line programs.
 
-The loop knows nothing of watchers or clocks. It takes the steps that are plainly right, and stops
-before one that needs a closer look, so that whoever asked for it can take that one by itself.
+The loop knows nothing of callbacks or clocks. It takes the steps whose numbers are all finite, and
+stops before any other, so that its caller can take that one by itself.
 """
 
 from __future__ import annotations

@@ -159,13 +159,7 @@ def function(
     keep_memory()
     m = LIBM if same_bits else NUMPY
     compute = executed(source(program, parameters, m), m.namespace())
-
-    def quiet(*values: Any) -> tuple[Any, ...]:
-        with np.errstate(all="ignore"):
-            outputs: tuple[Any, ...] = compute(*values)
-            return outputs
-
-    return quiet
+    return np.errstate(all="ignore")(compute)
 
 
 @cache
