@@ -159,20 +159,20 @@ class Session:
 
                 tables.show(problem, output)
                 return
-            here = problem.at_values(output)
-            show_value(problem, here, output)
-            self._set(ANSWER, here.value)
+            point = problem.at_values(output)
+            show_value(problem, point, output)
+            self._set(ANSWER, point.value)
             names = [name for name in problem.values if name != ANSWER]
             if names and not problem.formula.graph.shape(problem.formula.id):
                 try:
-                    slopes = here.gradient(names)
+                    slopes = point.gradient(names)
                     said = ", ".join(f"∂/∂{n} = {output.cell(slopes[n])}" for n in names)
                 except GradcliError as problem_there:
                     said = problem_there.message
                 said = said if len(said) <= width() else said[: width() - 1] + "…"
                 output.line(f"\x1b[90m{said}\x1b[0m" if output.colored else said)
         if names and not problem.errors:  # with errors they are said
-            say_notes(here.notes(names))
+            say_notes(point.notes(names))
 
     # ------------------------------------------------------------ formulas of the session
 
@@ -221,14 +221,14 @@ class Session:
         shapes = {n: shape_of(self.values[n]) for n in used if n in self.values}
         with suppress(GradcliError):  # what it is will be said by the command
             used = set(parse(source, shapes).free_names) | (used if taken else set())
-        given = [
+        pairs = [
             f"{name}={self.typed[name]}"
             for name in self.values
             if name in used and name not in taken
         ]
         if word == "plot":
             others = others if "--plot" in others else [*others, "--plot", "-"]
-        invocation = request(["eval" if word == "plot" else word, source, *given, *others])
+        invocation = request(["eval" if word == "plot" else word, source, *pairs, *others])
         self.formula = formula
         _run(invocation)
 
@@ -323,7 +323,7 @@ def _run(invocation: Invocation | int) -> None:
         try:
             invocation.run()
         except GradcliError as problem:
-            if "json" not in invocation.given:
+            if "json" not in invocation.texts:
                 raise
             error(problem, json=True)
 

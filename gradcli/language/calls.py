@@ -24,7 +24,8 @@ def of_fault(tokens: Operands, fault: Fault, stack: list[Span]) -> Finding:
     otherwise = Repair(otherwise=fault.hint)
     if fault.first is None or fault.last is None:
         return Finding(fault.message, _definition(tokens, fault.definition), otherwise)
-    span = (stack[fault.first][0], stack[fault.last][1])
+    # What a function could not check before it is called may be found at its definition, the last.
+    span = (stack[max(fault.first, -len(stack))][0], stack[fault.last][1])
     first = _token_at(tokens, span[0])
     if fault.kind == "ambiguous division":
         edits = products(tokens, _token_at(tokens, stack[-1][0]))
@@ -41,12 +42,10 @@ def of_fault(tokens: Operands, fault: Fault, stack: list[Span]) -> Finding:
     if fault.kind == "form" and solved is not None:
         return Finding(fault.message, span, solved)
     if fault.kind == "keyword":
-        index = next(
-            position
-            for position in range(first, len(tokens.kinds))
-            if tokens.kinds[position] == "EQUALS"
-        )
-        return Finding(EQUALITY, tokens.span(index), solved or keyword(tokens, index, fault))
+        inside = [p for p in range(first, len(tokens.kinds)) if tokens.unclosed(p) is not None]
+        index = next((p for p in inside if tokens.kinds[p] == "EQUALS"), None)
+        if index is not None:
+            return Finding(EQUALITY, tokens.span(index), solved or keyword(tokens, index, fault))
     return Finding(fault.message, span, otherwise)
 
 

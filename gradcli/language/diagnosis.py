@@ -119,8 +119,8 @@ def _solution(tokens: Operands, index: int) -> str:
     is_inside = tokens.unclosed(index) is not None
     if is_inside or "COMPARISON" in tokens.kinds or len(source) > 60 or not source.isprintable():
         return ""
-    left, right = tokens.source.split("=")
-    return f" to compare; to solve, solve({left.strip()} == {right.strip()}, {free.pop()}, 1)"
+    left, right = tokens.text(0, index - 1), tokens.text(index + 1, len(tokens.kinds) - 2)
+    return f" to compare; to solve, solve({left} == {right}, {free.pop()}, 1)"
 
 
 def _free_names(tokens: Operands, first: int, end: int) -> set[str]:

@@ -22,14 +22,12 @@ from gradcli.graph.bodies import (
     executed,
     template,
 )
-from gradcli.graph.operations import TABLE
+from gradcli.graph.operations import TABLE, extreme
 from gradcli.graph.shapes import ROWS
-from gradcli.graph.special import direction, extreme, two_square
+from gradcli.graph.special import direction, two_square
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from typing_extensions import Self
 
     from gradcli.graph.operations import Operation
     from gradcli.graph.shapes import Shape
@@ -442,11 +440,11 @@ class Array:
         """The shape of the array."""
         return tuple(self.value.shape)
 
-    def apply(self, name: str, *others: Any, payload: Any = None) -> Self:
+    def apply(self, name: str, *others: Any, payload: Any = None) -> Array:
         """Return the row `name` of the table applied to this array and others."""
         function = array_function(TABLE[name], 1 + len(others), payload)
         inputs = [getattr(other, "value", other) for other in (self, *others)]
-        return type(self)(function(*inputs))
+        return Array(function(*inputs))
 
     def __mul__(self, other: Array) -> Array:
         """Return self * other."""

@@ -282,6 +282,12 @@ def test_a_quantile_is_that_of_fractions(numbers: list[Fraction], part: str) -> 
         assert not point.lost
 
 
+@pytest.mark.parametrize("middle", ["median({})", "quantile({}, 0.5)"])
+def test_a_middle_that_lost_its_digits_is_announced(middle: str) -> None:
+    here = parse(middle.format("[x + 3e16 - 3e16, 5, 0.1]")).at_values(x=2.3333)
+    assert abs(here.value - 2.3333) < 1e-3 or here.lost
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
