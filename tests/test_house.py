@@ -121,7 +121,7 @@ LINES = {
     "minimize": 4700,
     "pictures": 3776,
     "plotting": 1165,
-    "programs": 2256,
+    "programs": 2352,
     "rows": 572,
     "solvers": 3853,
     "tables": 785,

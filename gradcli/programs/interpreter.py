@@ -76,10 +76,13 @@ def run(
                 faults.add(node)
                 value = math.nan
             elif arguments:
+                import numpy as np
+
                 from gradcli.programs.arrays import array_function
 
                 compute = array_function(operation, len(arguments), payload)
-                value = float(compute(*[numbers[argument] for argument in arguments]))
+                # A float of Python would raise where one of NumPy gives inf.
+                value = float(compute(*[np.float64(numbers[argument]) for argument in arguments]))
         numbers[node] = value
     return Values(numbers, faults)
 

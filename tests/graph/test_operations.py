@@ -955,7 +955,7 @@ def test_outside_the_domain_is_no_value_and_an_error_that_names_it(
             continue
         tried += 1
         assert not math.isfinite(attempt(row.value, *point, *extra)), (point, payload)
-        array = float(array_function(row, len(point), payload)(*point))
+        array = float(array_function(row, len(point), payload)(*map(np.float64, point)))
         assert not math.isfinite(array), ("array", point, payload, array)
         formula = single(row, len(point), payload)
         with pytest.raises(MathematicsError) as caught:
@@ -1053,7 +1053,7 @@ def unconditionally(row: Operation, point: Point, payload: Any = None) -> float:
 @pytest.mark.parametrize("name", LIMITS)
 def test_limits(name: str) -> None:
     for point, limit in LIMITS[name].items():
-        array = float(array_function(TABLE[name], len(point), None)(*point))
+        array = float(array_function(TABLE[name], len(point), None)(*map(np.float64, point)))
         assert array == pytest.approx(limit, rel=1e-15, nan_ok=True), point
         value = unconditionally(TABLE[name], point)
         assert value == pytest.approx(limit, rel=1e-15, nan_ok=True), point
@@ -1073,7 +1073,9 @@ def test_nan_goes_through(row: Operation, case: Case) -> None:
             if hides_nan(row.name, position):
                 continue
             spoilt = (*point[:position], math.nan, *point[position + 1 :])
-            assert math.isnan(array_function(row, len(point), case.payloads[0])(*spoilt)), spoilt
+            assert math.isnan(
+                array_function(row, len(point), case.payloads[0])(*map(np.float64, spoilt))
+            ), spoilt
             assert math.isnan(unconditionally(row, spoilt, case.payloads[0])), spoilt
 
 

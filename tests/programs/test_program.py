@@ -6,6 +6,7 @@ import ast
 import math
 import re
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -251,7 +252,7 @@ def test_array_functions_of_numbers_never_raise() -> None:
         function = array_function(row, count, payload)
         for x in numbers:
             for y in numbers if count > 1 else [1.0]:
-                assert isinstance(float(function(*[x, y, 1.0][:count])), float)
+                assert isinstance(float(function(*map(np.float64, [x, y, 1.0][:count]))), float)
 
 
 def test_functions_take_no_names_from_python() -> None:

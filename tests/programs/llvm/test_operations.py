@@ -123,7 +123,7 @@ def test_all_engines_give_the_same_bits(row: Operation) -> None:
         for location, point in enumerate(points):
             expected = shown(row.value, *point, *extra)
             found = [shown(engine, *point) for engine in (python, native)]
-            numbers = of_arrays(*point), arrays[location], tables[location]
+            numbers = of_arrays(*map(np.float64, point)), arrays[location], tables[location]
             found += [shown(float, number) for number in numbers]
             if set(found) != {expected}:
                 wrong.append((point, payload, expected, found))
