@@ -124,6 +124,13 @@ class Errors:
         inputs = self.of(problem) if is_wanted else None
         if inputs is None:
             return None
+        for name in {**self.numbers, **self.columns}:
+            if name in problem.data:
+                message = (
+                    f"the formula has one value for all rows; errors of {name} do not go into it"
+                )
+                hint = f"leave out --sigma-of {name}, or write the formula of a row"
+                raise UsageError(problem.prefix + message, hint=hint)
         try:
             found = propagate(point, inputs)
         except (MathematicsError, ShapeError) as error:

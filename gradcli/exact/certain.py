@@ -194,9 +194,55 @@ def may_exist(
         for error in (reach, -reach):
             moved = [*inputs]
             moved[position] += error
+            if error and moved == inputs:  # by less than half of the way to the next double
+                moved[position] = math.nextafter(moved[position], math.copysign(math.inf, error))
             if error and operation.is_defined(moved, payload):
                 return True
     return False
+
+
+def exactly(
+    graph: Graph, root: int, variables: Mapping[str, Any]
+) -> tuple[dict[int, float], set[int]]:
+    """Return the values that are fractions, and the steps that have no value for such ones.
+
+    None of them is known where there is no such step.
+    """
+    from fractions import Fraction
+
+    from gradcli.exact.numbers import RATIONALS
+
+    nodes = graph.reachable([root])
+    if count_numbers(graph, nodes, variables) > MOST_STEPS:
+        return {}, set()
+    found = {
+        node: value
+        for node, value in run(graph, nodes, variables, RATIONALS).items()
+        if isinstance(value, Fraction)
+    }
+    known: dict[int, float] = {}
+    wrong = set()
+    for node in nodes:
+        operation, arguments, payload = graph.rows[node]
+        if operation.structural or not arguments or not found.keys() >= {*arguments}:
+            continue
+        if not operation.is_defined([found[a] for a in arguments], payload):
+            wrong.add(node)
+            doubles = [nearest(found[a]) for a in arguments]
+            misleads = operation.is_defined(doubles, payload)
+            values = [_written_out(found[a]) for a in arguments] if misleads else doubles
+            known |= zip(arguments, values, strict=True)
+    return known, wrong
+
+
+def _written_out(value: Fraction) -> float:
+    """Return a fraction with so many digits that it is not taken for the double next to it."""
+    double = nearest(value)
+    for digits in (DOUBLE_DIGITS, 40, 80, 160):
+        text = fraction_text(value, digits)
+        if type(value)(text) == value:
+            break
+    return Numeral(double, text)
 
 
 def _kept(value: float, error: float, digits: int | None) -> Certain:

@@ -234,6 +234,8 @@ def choice(option: str, text: str) -> tuple[str, list[Any], dict[str, Any]]:
     if not text.strip():
         message = f"{option} is empty"
         raise UsageError(message, hint="give a name, with settings in parentheses if need be")
+    if "-" in text and text.replace("-", "_").isidentifier():
+        return text, [], {}  # a name of another program, nelder-mead
     try:
         built = parse(text, start="choice")
     except FormulaError as error:

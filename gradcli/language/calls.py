@@ -114,8 +114,16 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
     product = Repair(products(tokens, index + 1), "for a product write {}", is_guess=True)
     if fault.kind == "unknown function" and not notations.is_known(name):
         close = suggestion(name, [*FUNCTION_NAMES, *fault.names])
+        end = index if closing is None else closing
+        starts_term = index == 0 or tokens.texts[index - 1] in {*"+-(,=;[<>~*\n"}
+        for factor in tokens.texts:
+            other = name.removeprefix(factor)
+            if factor.isidentifier() and other != name and other in FUNCTION_NAMES:
+                call = f"{factor}*{other}{tokens.text(index, end)[len(name) :]}"
+                edits = (tokens.edit(index, end, call),) if starts_term else ()
+                words = f"a product is written {factor}*{other}"
+                return Finding(message, span, Repair(edits, otherwise=words))
         if close is not None:
-            end = index if closing is None else closing
             call = close + tokens.text(index, end)[len(name) :]
             edit = tokens.edit(index, end, call)
             return Finding(message, span, Repair((edit,), f"did you mean '{close}'?", product))

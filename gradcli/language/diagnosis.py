@@ -219,7 +219,15 @@ def _separators(tokens: Operands, index: int, accepted: set[str]) -> Found:
         return None
     if END in accepted:
         message = "only definitions (u = …) may come before the last part of a formula"
-        return message, Repair(), tokens.span(*tokens.line(index))
+        signs = [tokens.span(i) for i, text in enumerate(tokens.texts) if text == "=="]
+        edits: tuple[Edit, ...] = ()
+        if len(signs) == tokens.kinds.count("SEPARATOR") + 1:
+            source = tokens.source
+            for start, end in reversed(signs):
+                source = f"{source[:start]}~{source[end:]}"
+            edits = (Edit(0, len(tokens.source), source),)
+        system = Repair(edits, "for a system of equations that gradcli minimize solves, write {}")
+        return message, system, tokens.span(*tokens.line(index))
     if index == 0 or tokens.kinds[index - 1] == "SEPARATOR":
         return "nothing stands before this ';'", Repair(otherwise="remove it"), None
     return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cached_property
 from math import isfinite
 
-from gradcli.graph.literals import number_text, value_text
+from gradcli.graph.literals import Numeral, number_text, value_text
 from gradcli.graph.operations import (
     CONSTANT,
     CONSTANT_POWER,
@@ -175,6 +175,9 @@ class Explainer:
         entry = _first_entry(wrong if row is None else wrong[row], shape)
         where = f" at [{', '.join(map(str, entry))}]" if entry else ""
         if operation.structural:
+            values = [numbers[a] for a in arguments]
+            if operation.domain is not None and not operation.is_defined(values, payload):
+                return f"{operation.name} is undefined (needs {operation.domain[1]})"
             return f"{_RESULTS.get(operation.name, operation.name)} {TOO_LARGE}{where}"
         inputs = [_number_at(numbers[a], shape, entry) for a in arguments]
         return _undefined_number(operation, inputs, payload) + where
@@ -202,7 +205,8 @@ class Explainer:
         shown = [a for a in graph.rows[node][1] if _has_news(graph, a)]
         shown += graph.variables([node]).values()
         shown = [n for n in dict.fromkeys(shown) if n in numbers]
-        lines = [f"{_called(graph, n)} = {value_text(numbers[n])}" for n in shown[:SHOWN_VALUES]]
+        texts = [(_called(graph, n), value_text(numbers[n])) for n in shown[:SHOWN_VALUES]]
+        lines = [f"{name} = {text}" for name, text in texts if name != text]
         if len(shown) > SHOWN_VALUES:
             lines.append(f"and {len(shown) - SHOWN_VALUES} more")
         return tuple(lines)
@@ -339,9 +343,18 @@ def _number_at(number: Any, shape: tuple[int, ...], entry: tuple[int, ...]) -> f
     return float(wide.reshape(shape)[entry])
 
 
+def _exact(number: Any) -> Any:
+    """Return a number, as a fraction where it has a text of its own."""
+    if not isinstance(number, Numeral):
+        return number
+    from fractions import Fraction
+
+    return Fraction(number.text)
+
+
 def _undefined_number(operation: Operation, inputs: list[float], payload: Any) -> str:
     operands = operation.with_payload(inputs, payload)
-    if operation.domain and not operation.domain[0](*operands):
+    if operation.domain and not operation.is_defined(map(_exact, inputs), payload):
         needs = operation.domain[1]
         if operation.undefined:
             return operation.undefined

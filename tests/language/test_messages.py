@@ -55,6 +55,17 @@ MESSAGES = [
     ("1«,»5", "',' separates the arguments of a function", "write 1.5"),
     ("x«,» y", "',' separates the arguments of a function", None),
     ("2*x «=» # a=b", "equality is written ==", None),
+    # signs of other notations
+    ("2 «±» 0.1", "has no meaning", "behind the value of a name: x=1.0±0.1"),
+    ("sin(30«º»)", "has no meaning", "the degree sign is the character °"),
+    ("«⌈»x⌉", "has no meaning", "ceil(x)"),
+    ("1/«∞»", "has no meaning", "there is no infinity"),
+    ("2/«tlog»(t)", "unknown function 'tlog'", "a product is written t*log"),
+    (
+        "«x + y == 3»; x - y == 1",
+        "only definitions (u = …) may come before the last part",
+        "gradcli minimize solves, write x + y ~ 3; x - y ~ 1",
+    ),
     # units, and equations without the name that is to be found
     ("x + 3 «km in m»", "a formula has no units", "write x + 3*1000"),
     ("20 «C in F»", "a formula has no units", "multiply by the factor between two units"),
