@@ -31,7 +31,6 @@ MAY_NAME = {
         *("atan2", "erf", "erfc", "relu", "sign", "clip", "max", "min", "hypot", "exp", "log1p"),
         "direction",
     },
-    "programs/flat.py": {"exp", "log1p"},
     "programs/instructions.py": {
         *("besselj", "bessely", "besseli", "besselk", "ellipk", "ellipe"),
         *("elliptic_b", "elliptic_d", "lambertw", "lambertw_slope"),
@@ -122,7 +121,7 @@ LINES = {
     "minimize": 4696,
     "pictures": 3760,
     "plotting": 1165,
-    "programs": 2549,
+    "programs": 2359,
     "rows": 536,
     "solvers": 3872,
     "tables": 785,
@@ -133,7 +132,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 221
+MODULES = 217
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
