@@ -617,23 +617,23 @@ _NOT_ZERO = (lambda x: x != 0, "a number other than 0")
 _reciprocal("cot", "tan", lambda f, x: -1 - f**2, domain=_NOT_ZERO)
 _reciprocal("sec", "cos", lambda f, x: f * of.tan(x))
 _reciprocal("csc", "sin", lambda f, x: -f * of.cot(x), domain=_NOT_ZERO)
-_row(
-    "degrees",
-    lambda m, x: x * (180.0 / math.pi),
-    exact=lambda m, x: x * 180.0 / m.named("pi"),
-    ulps=1.5,
-    partials=(lambda f, x: 180 / x.constant("pi"),),
-    reserved=False,
-)
-IN_DEGREES = _row(
-    "radians",
-    lambda m, x: x * (math.pi / 180.0),
-    exact=lambda m, x: x * m.named("pi") / 180.0,
-    ulps=1.5,
-    is_finite=True,
-    partials=(lambda f, x: x.constant("pi") / 180,),
-    reserved=False,
-)
+
+
+def _in_units(name: str, factor: Callable[[Any], Any], **columns: Any) -> Operation:
+    """Add an angle in other units: times a factor that is made of π."""
+    return _row(
+        name,
+        lambda m, x: x * factor(math.pi),
+        exact=lambda m, x: x * factor(m.named("pi")),
+        ulps=1.5,
+        partials=(lambda f, x: factor(x.constant("pi")),),
+        reserved=False,
+        **columns,
+    )
+
+
+_in_units("degrees", lambda pi: 180.0 / pi)
+IN_DEGREES = _in_units("radians", lambda pi: pi / 180.0, is_finite=True)
 # √(1 - x²), the other leg of a triangle. The rules of asin and atanh are written with it, since the
 # derivative of (1 - x)(1 + x) cancels at 0, and 1 - x² at the ends.
 _row(

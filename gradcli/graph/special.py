@@ -420,9 +420,7 @@ def _log_gamma_decimal(x: Fraction) -> Decimal:
         context.prec = 55
         start = decimal.Decimal(x.numerator) / x.denominator
         far = start + (100 - math.floor(x))
-        product = decimal.Decimal(1)
-        for j in range(100 - math.floor(x)):
-            product *= start + j
+        product = decimal.Decimal(1) * math.prod([start + j for j in range(100 - math.floor(x))])
         tail = sum(
             decimal.Decimal(b.numerator)
             / (b.denominator * 2 * k * (2 * k - 1))
