@@ -116,7 +116,7 @@ LINES = {
     "cluster": 473,
     "data": 3837,
     "exact": 2106,
-    "graph": 5324,
+    "graph": 5164,
     "language": 3059,
     "manual": 84,
     "minimize": 4700,
