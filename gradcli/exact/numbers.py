@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from gradcli.graph.bodies import Body
-    from gradcli.graph.bound import Bound
+    from gradcli.graph.forms import Bound
     from gradcli.graph.operations import Operation
 
 
@@ -209,7 +209,7 @@ class Target:
     def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return what computes for the value of a row; None where it has none here."""
         try:
-            if operation.binds is not None:
+            if operation.binds:
                 return self.form(operation, inputs, payload)
             numbers = [self.number(x) for x in inputs]
             return self.number.of(self.value(operation, numbers, payload))
@@ -355,7 +355,7 @@ class Rationals(Target):
     def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return the fraction that is the value of a row; None where it is none."""
         found = super().apply(operation, inputs, payload)
-        if found is not None or operation.binds is not None:
+        if found is not None or operation.binds:
             return found
         return _plain(operation, inputs, payload)
 

@@ -150,8 +150,9 @@ class Operation:
     parenthesis follows: a value, a definition or a column of its name stays what it is."""
     roles: tuple[str, ...] = ()
     """What the arguments are called; elsewhere they are 1st, 2nd, 3rd."""
-    binds: tuple[str, str, int] | None = None
-    """How an operation that binds a name is written in LaTeX (gradcli.graph.bound)."""
+    binds: bool = False
+    """Whether it binds a name (gradcli.graph.forms). As text the body is the first argument, before
+    the limits, and the name is the payload."""
     reason: Callable[..., str | None] | None = None
     """The sentence for arguments with which there is no value, where no `domain` can say it."""
     selects: bool = False
