@@ -116,7 +116,7 @@ LINES = {
     "cluster": 473,
     "data": 3891,
     "exact": 2053,
-    "graph": 5055,
+    "graph": 5061,
     "language": 3039,
     "manual": 84,
     "minimize": 4696,

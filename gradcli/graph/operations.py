@@ -286,10 +286,11 @@ def _library(name: str, **columns: Any) -> Operation:
     """
 
     def body(m: Any, *arguments: Any) -> Any:
-        return m.library(name, *arguments)
+        return m.library(row, *arguments)
 
     columns = {"hides": every, "reserved": False, **columns}
-    return _row(name, body, library=True, for_doubles=True, **columns)
+    row = _row(name, body, library=True, for_doubles=True, **columns)
+    return row
 
 
 def every(count: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
@@ -1415,33 +1416,15 @@ _library(
 )
 
 
-MOST_BITS = 50_000
-"""A number of ways with about as many bits is not worked out."""
-
-
-def _ways(count: Callable[[int, int], int], least: Callable[[int, int], int]) -> Any:
-    """Return a number of ways as a function of whole numbers that refuses enormous ones."""
-
-    def limited(n: int, k: int) -> int:
-        if least(n, k) * n.bit_length() > MOST_BITS:
-            raise OverflowError
-        return count(n, k)
-
-    return limited
-
-
-WAYS: dict[str, Callable[[int, int], int]] = {
-    "gcd": math.gcd,
-    "lcm": math.lcm,
-    "nCr": _ways(math.comb, lambda n, k: min(k, n - k)),
-    "nPr": _ways(math.perm, lambda n, k: k),
-}
-
-
 def _of_whole_numbers(name: str, **columns: Any) -> None:
+    def exact(m: Any, x: Any, y: Any) -> Any:
+        from gradcli.graph.special import WAYS
+
+        return m.of_whole(WAYS[name], x, y)
+
     _library(
         name,
-        exact=lambda m, x, y: m.of_whole(WAYS[name], x, y),
+        exact=exact,
         ulps=0.5,
         partials=_constant_in(name, 2),
         **columns,

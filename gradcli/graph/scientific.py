@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from gradcli.graph.operations import TABLE, WAYS
+from gradcli.graph import special as bodies
 from gradcli.graph.special import bernoulli, elliptic, polynomial, recurred, stirling, two_square
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 ROOT_PI = math.sqrt(math.pi)
 
 
-def of_arrays(name: str) -> Callable[..., Any]:
+def of_arrays(row: Any) -> Callable[..., Any]:
     """Return the function of a row for arrays; nan where it is not defined."""
-    row, function = TABLE[name], globals()[name]
+    function = globals()[row.name]
 
     def compute(*arguments: Any) -> Any:
         with np.errstate(all="ignore"):
@@ -44,9 +44,9 @@ def of_arrays(name: str) -> Callable[..., Any]:
     return compute
 
 
-def of_numbers(name: str) -> Callable[..., float]:
+def of_numbers(row: Any) -> Callable[..., float]:
     """Return the function of a row for floats; nan where it is not defined."""
-    row, function = TABLE[name], of_arrays(name)
+    function = of_arrays(row)
 
     def compute(*arguments: float) -> float:
         if row.domain is None or row.internal or row.domain[0](*arguments):
@@ -466,7 +466,7 @@ def _counted(name: str) -> Callable[..., Any]:
 
     def one(n: float, k: float) -> float:
         try:
-            return float(WAYS[name](int(n), int(k)))
+            return float(bodies.WAYS[name](int(n), int(k)))
         except OverflowError:
             return math.inf
         except ValueError:
