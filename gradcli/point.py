@@ -147,19 +147,15 @@ class Point:
                 self._say_lost(name, node, found)
         return values
 
-    def certainty(self, free: Collection[str] = ()) -> tuple[int, float]:
-        """Return how many digits doubles have of the value, and its error.
+    def bound(self, free: Collection[str] | None = None) -> Any:
+        """Return how far the value of a run in doubles may be from the true one.
 
-        The names that are `free` to take any value have the doubles that they are given.
+        With `free` names all stand for their doubles, and these for any numbers near them.
         """
-        from gradcli.exact.certain import digits_of_node
+        return self._bounds([self._result], self._own.numbers, free)[self._result]
 
-        numbers, root = self._own.numbers, self._result
-        error = self._bounds([root], numbers, free)[root]
-        return digits_of_node(numbers[root], error), float(error)
-
-    def least_certain(self, free: Collection[str] = ()) -> str:
-        """Return the part of the formula in which most digits are lost; see `certainty`."""
+    def least_certain(self, free: Collection[str]) -> str:
+        """Return the part of the formula in which most digits are lost; `free` as for `bound`."""
         from gradcli.exact.certain import where_lost
         from gradcli.graph.printing import label
 
@@ -167,37 +163,8 @@ class Point:
         errors = self._bounds([root], numbers, free)
         return label(self._graph, where_lost(self._graph, root, numbers, errors))
 
-    def slopes_and_bounds(self, free: Sequence[str]) -> list[tuple[Any, Any]]:
-        """Return the derivative with respect to each name, and how far doubles may be from it.
-
-        The names that are `free` to take any value have the doubles that they are given.
-        """
-        from gradcli.calculus.reverse import gradient
-
-        derived = list(
-            gradient(self._graph, self._result, self._nodes(free).values(), self._inside()).values()
-        )
-        return self._with_bounds(derived, free)
-
-    def rates_and_bounds(self, root: int, wrt: Sequence[str]) -> list[tuple[Any, Any]]:
-        """Return a node, and how it moves with each number of names, all with their bounds.
-
-        The names have the doubles that they are given.
-        """
-        from gradcli.calculus.forward import tangents, units
-
-        graph = self._graph
-        nodes = names_to_nodes(graph, root)
-        rates = [
-            tangents(graph, [root], {nodes[name]: unit})[0]
-            for name in wrt
-            if name in nodes
-            for _, unit in units(graph, nodes[name])
-        ]
-        return self._with_bounds([root, *rates], wrt)
-
-    def _with_bounds(self, roots: Sequence[int], free: Collection[str]) -> list[tuple[Any, Any]]:
-        """Return values with their bounds; the names that are `free` stand for their doubles."""
+    def with_bounds(self, roots: Sequence[int], free: Collection[str]) -> list[tuple[Any, Any]]:
+        """Return the values of nodes, each with what `bound` is of the value."""
         numbers = self._with(roots).numbers
         errors = self._bounds(roots, numbers, free)
         return [(numbers[node], errors[node]) for node in roots]
@@ -207,20 +174,13 @@ class Point:
         """What is to be said about the digits of what was asked for."""
         return [*self.doubts(), *self.lost]
 
-    def bound(self) -> Any:
-        """Return how far the value of a run in doubles may be from the true one."""
-        return self._bounds([self._result], self._own.numbers)[self._result]
-
     def _bounds(
         self,
         nodes: Collection[int],
         numbers: Mapping[int, Any],
         free: Collection[str] | None = None,
     ) -> dict[int, Any]:
-        """Return how far the doubles of nodes, and of those below, may be from the true values.
-
-        With `free` names all stand for their doubles, and these for any numbers near them.
-        """
+        """Return what `bound` is of the value, for nodes and those below."""
         from gradcli.exact.alarm import Defined
         from gradcli.exact.certain import bounds
 
@@ -339,36 +299,6 @@ class Point:
         return self._slopes(
             nodes, lambda by: gradient(self._graph, self._result, by, self._inside())
         )
-
-    def of_rows(self, wrt: Sequence[str]) -> list[Any]:
-        """Return the derivatives in each row of a formula that is computed row by row.
-
-        Each row depends on its own row of a column only, so one forward pass with all its numbers
-        moving gives the derivatives in all rows. Raises as `gradient`.
-        """
-        from gradcli.calculus.forward import rate_between
-
-        graph, root, inside = self._graph, self._result, self._inside()
-        found = self._slopes(
-            self._nodes(wrt), lambda by: {n: rate_between(graph, root, inside, n) for n in by}
-        )
-        return list(found.values())
-
-    def second_of_rows(self, wrt: Sequence[str]) -> list[Any]:
-        """Return the second derivatives in each row, as the lower triangle of their matrix.
-
-        Of a formula as for `of_rows`; where there is none it is not finite.
-        """
-        from gradcli.calculus.forward import rate_between
-
-        graph, inside, nodes = self._graph, self._inside(), [*self._nodes(wrt).values()]
-        found = []
-        for index, node in enumerate(nodes):
-            slope = rate_between(graph, self._result, inside, node)
-            below = graph.reachable([slope])
-            found += [rate_between(graph, slope, below, other) for other in nodes[: index + 1]]
-        numbers = self._with(found).numbers
-        return [numbers[node] for node in found]
 
     def _slopes(
         self, nodes: Mapping[str, int], gradient: Callable[[Iterable[int]], dict[int, int]]

@@ -438,7 +438,7 @@ def _defined(formula: Formula, drawn: Mapping[str, Any]) -> Any:
         return formula.at_values(drawn, certain=False).value
     value = here.value
     if here.digits[""] < DOUBLE_DIGITS and here.has_doubles:
-        _, error = here.certainty()
+        error = float(here.bound())
         value = formula.at_values(certain=False).value
     else:
         error = math.ulp(value)

@@ -10,6 +10,7 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from gradcli.calculus.reverse import gradient
 from gradcli.errors import GradcliError, MathematicsError, listed
 from gradcli.exact.certain import digits_of_node
 from gradcli.exact.decimals import certain_digits
@@ -253,8 +254,8 @@ def certainty(
     warnings: list[str] = []
     with suppress(GradcliError):
         here = objective.at(blocks_of(problem, best.outcome.record.point))
-        kept, error = here.certainty(objective.parameters)
-        found["minimum"] = kept
+        error = float(here.bound(objective.parameters))
+        found["minimum"] = kept = digits_of_node(here.value, error)
         if kept < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
             where = here.least_certain(objective.parameters)
             warnings.append(f"{_few_digits(kept, f'the {what}')}; the others are lost in {where}")
@@ -275,9 +276,10 @@ def _of_gradient(here: Point, problem: Task, best: Run, warnings: list[str]) -> 
     At a minimum it is what rounding leaves of it. So there is a warning only where rounding may
     hide a gradient that is not small beside those on the way, though the run says it converged.
     """
-    norm = best.outcome.record.gradient_norm
-    slopes = here.slopes_and_bounds(problem.objective.parameters)
-    error = math.hypot(*numbers([bound for _, bound in slopes]))
+    norm, objective = best.outcome.record.gradient_norm, problem.objective
+    slopes = gradient(objective.graph, objective.result, objective.nodes.values()).values()
+    bounds = here.with_bounds([*slopes], objective.parameters)
+    error = math.hypot(*numbers([bound for _, bound in bounds]))
     kept = certain_digits(norm, error)
     steepest = max((record.gradient_norm for record in best.records), default=norm)
     if norm <= stopping.TOLERANCE < error and not error < 10.0**-FEW_DIGITS * steepest:
@@ -300,12 +302,9 @@ def _of_fit(
         return {}
     import numpy as np
 
-    (residual, off), *columns = here.rates_and_bounds(
-        fit.found.residual,
-        objective.parameters
-        if objective.size <= LM_PARAMETERS and objective.size * len(response) <= MOST_ENTRIES
-        else (),
-    )
+    is_small = objective.size * len(response) <= MOST_ENTRIES and objective.size <= LM_PARAMETERS
+    moving, rates = (objective.parameters, fit.residuals.slopes) if is_small else ([], [])
+    (residual, off), *columns = here.with_bounds([fit.found.residual, *rates], moving)
 
     def flat(numbers: Any) -> Any:
         return np.broadcast_to(numbers, np.shape(residual)).ravel()

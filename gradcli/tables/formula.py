@@ -7,6 +7,7 @@ columns in memory.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -139,15 +140,13 @@ class RowFormula:
             return
         yield from self.source.blocks(list(self.columns), self.rows_at_once())
 
-    def single(self) -> Formula | None:
-        """Return the formula of one row, if it needs no others and has only numbers, else None."""
-        if self.held is not None:
-            return None
-        try:
-            found = self.formula.with_shapes(self._shapes | self._entries)
-        except ShapeError:
-            return None
-        return None if found.graph.has_arrays else found
+    def of_one_row(self) -> Formula:
+        """Return the formula of one row, if it needs no others and has only numbers, or itself."""
+        found = self.formula
+        if self.held is None:
+            with suppress(ShapeError):
+                found = found.with_shapes(self._shapes | self._entries)
+        return self.formula if found.graph.has_arrays else found
 
     def rows_at_once(self) -> int:
         """Return how many rows are computed together, every step of them being kept."""
