@@ -130,15 +130,11 @@ class Formula(Node):
         """
         given = {**(values or {}), **named}
         shaped = self._shaped(given)
-        if shaped is not self:
-            return shaped.at_values(
-                given, allow_nonfinite=allow_nonfinite, certain=certain, digits=digits
-            )
         return Point(
-            self.graph,
-            self.id,
-            self.checked(given),
-            self.origin,
+            shaped.graph,
+            shaped.id,
+            shaped.checked(given),
+            shaped.origin,
             allow_nonfinite=allow_nonfinite,
             certain=certain,
             digits=digits,

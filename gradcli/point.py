@@ -6,6 +6,7 @@ The formula is run once; everything else builds on the values of that run.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from gradcli.errors import FormulaError, MathematicsError, UsageError
 from gradcli.exact.decimals import DOUBLE_DIGITS
@@ -115,37 +116,34 @@ class Point:
         """Whether a run in doubles has a value too."""
         return interpreter.finite(self._own.numbers[self._result]) and not self._own.faults
 
-    def _certain(
-        self, nodes: Mapping[str, int], numbers: Mapping[int, Any], *, second: bool = False
-    ) -> dict[str, Any]:
-        """Return the values of nodes by what they are called, with the digits that are certain.
+    def _certain(self, nodes: Mapping[str, int], numbers: Mapping[int, Any]) -> dict[str, Any]:
+        """Return what `_values` does by what nodes are called; count and mention their digits."""
+        values, bound = self._values(nodes.values(), numbers), frozenset[int]()
+        if self._found:
+            from gradcli.exact.certain import with_forms
 
-        With `second` they are the second derivatives, of which no digits are counted.
-        """
-        if not self._is_certain:
-            return {name: _own_copy(numbers[node]) for name, node in nodes.items()}
-        from gradcli.exact.certain import certain, with_forms
-
-        new = {node for node in nodes.values() if node not in self._found}
-        if self._nonfinite:
-            new = {node for node in new if interpreter.finite(numbers[node])}
-        self._found |= certain(self._graph, new, numbers, self._exact, self._wanted)
-        values = {}
-        bound = with_forms(self._graph, self._graph.reachable(list(nodes.values())))
+            bound = with_forms(self._graph, self._graph.reachable(list(nodes.values())))
         for name, node in nodes.items():
-            found = self._found.get(node)
-            if found is None:
-                values[name] = _own_copy(numbers[node])
-                continue
-            values[name] = found.value if isinstance(found.value, float) else found.value.copy()
-            if not second:
+            if node in self._found:
+                found = self._found[node]
                 self.digits[name] = found.digits
                 if node in bound:
                     self.proofs[name] = found.is_proved
-            if found.is_short and node in new:
-                new.discard(node)
-                self._say_lost(name, node, found)
-        return values
+                if found.is_short:
+                    self._say_lost(name, node, found)
+        return {name: values[node] for name, node in nodes.items()}
+
+    def _values(self, nodes: Collection[int], numbers: Mapping[int, Any]) -> dict[int, Any]:
+        """Return the values of nodes with the digits that are certain."""
+        if self._is_certain:
+            from gradcli.exact.certain import certain
+
+            new = {node for node in nodes if node not in self._found}
+            if self._nonfinite:
+                new = {node for node in new if interpreter.finite(numbers[node])}
+            self._found |= certain(self._graph, new, numbers, self._exact, self._wanted)
+        found = self._found
+        return {n: _own_copy(found[n].value if n in found else numbers[n]) for n in nodes}
 
     def bound(self, free: Collection[str] | None = None) -> Any:
         """Return how far the value of a run in doubles may be from the true one.
@@ -287,23 +285,22 @@ class Point:
             return self.slopes(nodes)
         from gradcli.calculus.forward import gradient
 
-        return self._slopes(nodes, lambda by: gradient(self._graph, self._result, by))
+        return self.slopes(nodes, partial(gradient, self._graph, self._result))
 
-    def slopes(self, nodes: Mapping[str, int]) -> dict[str, Any]:
+    def slopes(
+        self,
+        nodes: Mapping[str, int],
+        gradient: Callable[[Iterable[int]], dict[int, int]] | None = None,
+    ) -> dict[str, Any]:
         """Return the derivatives with respect to nodes, which may have any names; see `gradient`.
 
-        Those that were `known` count as free.
+        Those that were `known` count as free. Without a `gradient`, which adds derivatives with
+        respect to nodes to the graph, they are found in reverse.
         """
-        from gradcli.calculus.reverse import gradient
+        if gradient is None:
+            from gradcli.calculus import reverse
 
-        return self._slopes(
-            nodes, lambda by: gradient(self._graph, self._result, by, self._inside())
-        )
-
-    def _slopes(
-        self, nodes: Mapping[str, int], gradient: Callable[[Iterable[int]], dict[int, int]]
-    ) -> dict[str, Any]:
-        """Return the values of derivatives that `gradient` adds to the graph for nodes."""
+            gradient = partial(reverse.gradient, self._graph, self._result, inside=self._inside())
         try:
             derived = gradient(nodes.values())
         except (FormulaError, MathematicsError) as error:
@@ -425,15 +422,17 @@ class Point:
         else:
             columns = self._number_hessian(nodes)
         numbers = self._with([entry for column in columns.values() for entry in column]).numbers
-        matrix = {}
+        matrix: dict[str, dict[str, Any]] = {name: {} for name in columns}
         for name, column in columns.items():
-            owners = [entry for entry in column for _ in numbers_of(numbers[entry])]
-            kept = self._certain({str(entry): entry for entry in column}, numbers, second=True)
-            values = [value for entry in column for value in numbers_of(kept[str(entry)])]
-            matrix[name] = dict(zip(columns, values, strict=True))
-            for other, value, entry in zip(columns, values, owners, strict=True):
+            values = self._values(column, numbers)
+            found = [(entry, value) for entry in column for value in numbers_of(values[entry])]
+            for other, (entry, value) in zip(columns, found, strict=True):
                 if value - value != 0 and not self._nonfinite:
-                    raise self._no_second_derivative(name, other, entry, numbers)
+                    state = self._explainer(numbers).state(entry)
+                    message = f"the second derivative with respect to {name} and {other} {state}"
+                    shown = [f"{n} = {value_text(x)}" for n, x in list(self.variables.items())[:5]]
+                    raise MathematicsError(f"{message} here", values=tuple(shown))
+                matrix[name][other] = value
         return matrix
 
     def _number_hessian(self, nodes: Mapping[str, int]) -> dict[str, list[int]]:
@@ -695,14 +694,6 @@ class Point:
             message = f"the derivative with respect to {wrong[0]} {explainer.state(slope)} here"
             fault = explainer.whole(message)
         raise self._error(fault)
-
-    def _no_second_derivative(
-        self, name: str, other: str, entry: int, numbers: dict[int, Any]
-    ) -> MathematicsError:
-        state = self._explainer(numbers).state(entry)
-        message = f"the second derivative with respect to {name} and {other} {state} here"
-        shown = [f"{n} = {value_text(x)}" for n, x in list(self.variables.items())[:5]]
-        return MathematicsError(message, values=tuple(shown))
 
     def _error(self, fault: Fault) -> MathematicsError:
         """Return a fault as an error that points at the text, and names the row and its line."""
