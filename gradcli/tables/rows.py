@@ -21,31 +21,16 @@ if TYPE_CHECKING:
 class RowTable(Columns):
     """Values, and derivatives with respect to `wrt`, of a formula in each row of the data.
 
-    With `second` there are second derivatives too. They are with respect to parameters that are
-    numbers, and columns of one number a row. Raises ShapeError for
-    others, and NameValueError for columns when all rows are needed at once.
+    They are with respect to parameters that are numbers, and columns of one number a row. Raises
+    ShapeError for others, and NameValueError for columns when all rows are needed at once.
     """
 
-    def __init__(
-        self,
-        formula: RowFormula,
-        wrt: Sequence[str] = (),
-        *,
-        allow_nonfinite: bool = False,
-        digits: int | None = None,
-        second: bool = False,
-    ) -> None:
+    def __init__(self, formula: RowFormula, wrt: Sequence[str] = (), **how: Any) -> None:
+        """Take what is to be computed; `how` are keywords of Columns."""
         if wrt:
             _check_derivatives(formula, wrt)
-        super().__init__(
-            formula.of_one_row(),
-            formula.values,
-            wrt,
-            allow_nonfinite=allow_nonfinite,
-            digits=digits,
-            second=second,
-            needs_all=formula.held is not None,
-        )
+        needs_all = formula.held is not None
+        super().__init__(formula.of_one_row(), formula.values, wrt, needs_all=needs_all, **how)
         self._formula = formula
         self._wrt = list(wrt)
 
