@@ -12,7 +12,6 @@ from functools import reduce
 from math import prod
 from typing import TYPE_CHECKING
 
-from gradcli.calculus import bound
 from gradcli.graph import structural
 from gradcli.graph.operations import (
     ADD,
@@ -104,6 +103,8 @@ def _typed(
             inputs = operation.with_payload(handles, payload)
             made[node] = operation.spelled(DerivedNode(graph, node), *inputs).id
         elif operation.binds:
+            from gradcli.calculus import bound
+
             whole = graph.add(operation, changed, payload)
             made[node] = bound.spelled(graph, whole, of_body)
         elif changed != arguments:

@@ -114,17 +114,24 @@ class Arrays:
 
 
 ARRAYS = Arrays()
+TOGETHER = 1 << 16
+"""Numbers whose errors are computed at once: long columns take no memory for what lies between."""
 
 
 def literal_errors(values: Any) -> Any:
     """Return how far doubles may be from the decimals that they stand for."""
     if not np.ndim(values):
         return literal_error(values if hasattr(values, "__slots__") else float(values))
-    size = np.abs(values)
-    scaled = values * 1024.0
-    exact = (size < 1e5) & (scaled == np.floor(scaled))
-    exact |= (size < WHOLE) & (values == np.floor(values))
-    return np.where(exact, 0.0, np.maximum(0.5 * np.spacing(size), LEAST))
+    errors = np.empty(np.shape(values))
+    flat, found = np.ravel(values), errors.reshape(-1)
+    for first in range(0, flat.size, TOGETHER):
+        some = flat[first : first + TOGETHER]
+        size, scaled = np.abs(some), some * 1024.0
+        exact = (size < 1e5) & (scaled == np.floor(scaled))
+        exact |= (size < WHOLE) & (some == np.floor(some))
+        rounded = np.maximum(0.5 * np.spacing(size), LEAST)
+        found[first : first + TOGETHER] = np.where(exact, 0.0, rounded)
+    return errors
 
 
 def bounds_of_arrays(

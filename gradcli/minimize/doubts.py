@@ -169,7 +169,8 @@ def pattern(problem: Task, point: Vector) -> float | None:
     order = fit.order()
     if order is None or order.shape != residuals.shape:
         return None
-    residuals = residuals[np.argsort(order, kind="stable")]
+    if np.any(order[1:] < order[:-1]):
+        residuals = residuals[np.argsort(order, kind="stable")]
     count = len(residuals)
     with np.errstate(all="ignore"):
         total = float(residuals @ residuals)
@@ -177,7 +178,8 @@ def pattern(problem: Task, point: Vector) -> float | None:
         size = total if response is None else float(response @ response)
         if count < FEWEST or not EXACT * size < total < math.inf:
             return None
-        ratio = float(np.sum(np.diff(residuals) ** 2)) / total
+        steps = np.diff(residuals)
+        ratio = float(steps @ steps) / total
     # For noise the ratio is about normal, with the mean 2 and the variance 4/n.
     return ratio if ratio < ALIKE and (2 - ratio) * math.sqrt(count) / 2 > CERTAIN else None
 

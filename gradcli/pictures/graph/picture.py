@@ -253,10 +253,12 @@ class Format(NamedTuple):
 
 
 def _svg(picture: Picture) -> bytes:
-    from gradcli.pictures.graph.render import finished, render
+    from gradcli.pictures.graph.render import render
     from gradcli.pictures.graph.words import about_picture
 
     content = render(lambda: picture.dot(picture.heading()), "svg")
+    from gradcli.pictures.graph.svg import finished
+
     drawn = picture.sketch
     sentences = {part.key: part.sentence for part in (*drawn.boxes, *drawn.arrows)}
     title = fit(_formula(picture.graph, picture.result), LONGEST_TITLE)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from gradcli.pictures.graph import style
-from gradcli.pictures.graph.render import markup, shapes
+from gradcli.pictures.graph.svg import markup, shapes
 from gradcli.pictures.graph.words import about_step, fit
 from gradcli.pictures.lesson.notation import as_mathml
 from gradcli.pictures.wording import say, table
