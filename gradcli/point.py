@@ -212,15 +212,13 @@ class Point:
 
         if not self._is_certain:
             return steps
-        numbers = self._own.numbers
-        errors = self._bounds([self._result], numbers)
-        values = self._shown([step.id for step in steps], numbers)
+        numbers, nodes = self._own.numbers, [step.id for step in steps if step.value is not None]
+        values, errors = self._shown(nodes, numbers), self._bounds(nodes, numbers)
+        digits = {node: digits_of_node(numbers[node], errors[node]) for node in nodes}
         return [
-            step
-            if step.value is None
-            else step._replace(
-                value=values[step.id], digits=digits_of_node(numbers[step.id], errors[step.id])
-            )
+            step._replace(value=values[step.id], digits=digits[step.id])
+            if step.id in digits
+            else step
             for step in steps
         ]
 

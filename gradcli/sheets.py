@@ -93,8 +93,6 @@ class Sheet(ABC):
 
     def cell(self, value: Any, digits: int | None = TERMINAL_DIGITS) -> str:
         """Return a number for a table: on a terminal, where it must fit, with so many digits."""
-        if value is None:
-            return ""
         if not isinstance(value, int | float):
             text = self.number(value)
             if not self.pretty or len(text) <= ARRAY_WIDTH:
