@@ -1,4 +1,4 @@
-"""A formula at one point: its value, derivatives of any kind, and what is to be said about them.
+"""A formula at one point: its value, derivatives of any kind, and notes about them.
 
 The formula is run once; everything else builds on the values of that run.
 """
@@ -88,7 +88,7 @@ class Point:
         self.proofs: dict[str, bool] = {}
         """Whether what was asked for is proved, where a name is bound in it; by names as digits."""
         self.lost: list[Note] = []
-        """What is to be said about digits that were lost, and could not be had otherwise."""
+        """Notes about digits that were lost and that no more digits on the way bring back."""
         self._wanted = digits
         self._found: dict[int, Certain] = {}
         self.variables = {name: _double(value) for name, value in variables.items()}
@@ -169,7 +169,7 @@ class Point:
 
     @property
     def remarks(self) -> list[Note]:
-        """What is to be said about the digits of what was asked for."""
+        """Notes about the digits of what was asked for."""
         return [*self.doubts(), *self.lost]
 
     def _bounds(
@@ -589,14 +589,14 @@ class Point:
         return Run(self.value, by_name, steps, self.notes() if backward else [])
 
     def notes(self, wrt: Sequence[str] | None = None) -> list[Note]:
-        """Return what is to be said about derivatives with respect to these names.
+        """Return the notes about derivatives with respect to these names.
 
         These are kinks and jumps, and values with few certain digits.
         """
         return [*self._noted(self.kinks(wrt)), *self.doubts()]
 
     def doubts(self) -> list[Note]:
-        """Return what is to be said of values with few certain digits: integrals."""
+        """Return the notes about values with few certain digits: integrals."""
         if self.proofs and all(self.proofs.values()):
             return []
         graph, root = self._graph, self._result

@@ -73,7 +73,7 @@ class Columns:
         self._counted = self._roots[: certain * (len(self._roots) if is_counted else 1)]
         self._moving = graph.depending_on(nodes, graph.reachable([formula.id]))
         self.kinks: dict[str, None] = {}
-        """What is to be said about derivatives, once the columns have been computed."""
+        """Notes about kinks and jumps, in order, once the columns have been computed."""
         self._tried = 0
         self._left = 0
         self._worst = DOUBLE_DIGITS
@@ -163,7 +163,7 @@ class Columns:
         return {name: float(column[index]) for name, column in columns.items()}
 
     def notes(self) -> list[str]:
-        """Return what is to be said about digits, once the blocks have been computed."""
+        """Return the notes about digits, once the blocks have been computed."""
         if not self._left:
             return []
         rows = "1 row" if self._left == 1 else f"{self._left} rows"

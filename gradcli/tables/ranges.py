@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 EXACT = 2**53
 """Whole numbers up to here are doubles, so that their quotient is rounded once."""
 SLACK = 1e-9
-"""The part of a step by which the last point may miss the end that it was meant to hit."""
+"""The last point is the stop of the range if it misses it by at most this part of a step."""
 BLOCK = 65_536
 """Points that are computed together."""
 FEW = 2_000
@@ -72,7 +72,7 @@ class Range(NamedTuple):
     step: int = 0
     unit: int = 1
     stop: float | None = None
-    """The last value where it is not one of these, but what they were meant to hit."""
+    """The last value where it is the stop of the range, which the last multiple misses by SLACK."""
     listed: Any = None
     """A NumPy array of the values, when they are listed one by one."""
 
@@ -213,7 +213,7 @@ class Table:
         size = self.rows * len(formula.graph.reachable([formula.id]))
         self._is_small = size <= FEW and not (wrt or gaps or is_listed or formula.graph.has_arrays)
         self.kinks: Mapping[str, None] = {}
-        """What is to be said about derivatives, once the blocks have been computed."""
+        """Notes about kinks and jumps, in order, once the blocks have been computed."""
         self._columns: Columns | None = None
         if not (formula.graph.has_arrays or self._is_small):
             from gradcli.tables.columns import Columns
@@ -248,7 +248,7 @@ class Table:
             yield Block.of(columns, found, len(self._wrt))
 
     def notes(self) -> list[str]:
-        """Return what is to be said about digits, once the blocks have been worked out."""
+        """Return the notes about digits, once the blocks have been computed."""
         if self._short:
             rows = "1 row" if self._short == 1 else f"{self._short} rows"
             return [f"fewer than {self._digits or ENOUGH} digits are certain in {rows}"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gradcli.uncertainty.propagation import Inputs
 
 KEYS = "standard_error", "second_order_value", "second_order_standard_error"
-"""What stands beside each value, in place of its derivatives; where needed only the first."""
+"""Columns beside each value in place of its derivatives; the last two are of second order."""
 
 
 class RowErrors(NamedTuple):
@@ -31,7 +31,7 @@ class RowErrors(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """The names whose errors matter, to differentiate by."""
+        """The names with an error other than 0, with respect to which a table is differentiated."""
         known = zip(self.inputs.names, self.inputs.errors.tolist(), strict=True)
         return list(dict.fromkeys([*(name for name, size in known if size), *self.columns]))
 
