@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from functools import partial
 from operator import attrgetter
 
-from gradcli.graph.literals import Numeral, number_text, value_text
+from gradcli.graph.literals import Numeral, number_text, to_decimals, to_digits, value_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,18 +73,17 @@ class Sheet(ABC):
 
     def _number(self, value: float, digits: int | None) -> str:
         """Return a number as text, with the zeros of --fixed behind it."""
-        rounded = value if value - value != 0 else self._round(value, digits)
-        if self.decimals is None or value - value != 0:
-            return number_text(rounded)
-        return f"{rounded + 0.0:.{self.decimals}f}"
+        if self.decimals is not None and value - value == 0:
+            return to_decimals(value, self.decimals)
+        return number_text(self._round(value, digits))
 
     def _round(self, value: float, digits: int | None) -> float:
         """Return a number with so many significant digits, or with the decimals of --fixed."""
-        if self.decimals is not None:
-            return round(float(value), self.decimals)
-        if digits is None or isinstance(value, Numeral):
+        if value - value != 0 or isinstance(value, Numeral):
             return value
-        return float(f"{value:.{min(digits, 17)}g}")
+        if self.decimals is not None:
+            return float(to_decimals(value, self.decimals))
+        return value if digits is None else to_digits(float(value), digits)
 
     @property
     def is_rounded(self) -> bool:
@@ -100,7 +99,7 @@ class Sheet(ABC):
             shape = f"… {value.shape}"
             return text[: ARRAY_WIDTH - len(shape)] + shape
         if self.pretty and not self.is_rounded and digits is not None and value - value == 0:
-            return number_text(float(f"{value:.{digits}g}"))
+            return number_text(to_digits(value, digits))
         return self.number(value)
 
     @property

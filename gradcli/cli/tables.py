@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 
 SHOWN_ROWS = 40
-"""A longer table is shown on a terminal by its first and last rows."""
+"""The most rows of a table on a terminal; of a longer one the first and last rows are shown."""
 
 
 HELD = 16 << 20
-"""Characters of a table that wait for the rows after them, so that an error comes before it."""
+"""Characters of a table that are buffered, so that an early error leaves stdout empty."""
 
 
 def show(
@@ -56,7 +56,7 @@ def show(
     table = _shown(_Headings(problem, names, names, (), wrt), make, output)
     kinks = [] if gaps else list(table.kinks)[:SHOWN_NOTES]
     for sentence in [*kinks, *[*table.notes(), *_single(problem)][:SHOWN_NOTES]]:
-        note(problem.where + sentence)
+        note(problem.prefix + sentence)
 
 
 class _Headings(NamedTuple):
@@ -99,7 +99,7 @@ def _shown(head: _Headings, make: Callable[..., Table], output: Output) -> Table
         except (MathematicsError, ShapeError) as error:
             if errors.are_needed(problem):
                 raise
-            note(f"{problem.where}the values have no standard errors: {error.message}")
+            note(f"{problem.prefix}the values have no standard errors: {error.message}")
         else:
             return table
     table = make(head.wrt)
@@ -131,7 +131,7 @@ def show_rows(over: OverRows, output: Output, wrt: Sequence[str] = ()) -> None:
     head = _Headings(over.problem(), names, inputs, formula.entry, wrt)
     table = _shown(head, partial(RowTable, formula), output)
     for sentence in [*list(table.kinks)[:SHOWN_NOTES], *table.notes()]:
-        note(over.where + sentence)
+        note(over.prefix + sentence)
 
 
 def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
@@ -155,12 +155,12 @@ def _single(problem: Problem) -> list[str]:
     """Return what is to be said about sums and the like of one number, as sum(x) over a range."""
     graph, root = problem.formula.graph, problem.formula.id
     order = graph.reachable([root])
-    moving = {node for name, node in graph.variables([root]).items() if name in problem.ranges}
+    varying = {node for name, node in graph.variables([root]).items() if name in problem.ranges}
     example = next(iter(problem.ranges))
     return [
         f"{graph.rows[node][0].name} has one number in each row; for all numbers at once give an "
         f"array, as in {example}=[1, 2, 3]: {node_label(graph, node)}"
-        for node in sorted(graph.depending_on(moving, order))
+        for node in sorted(graph.depending_on(varying, order))
         if graph.rows[node][0].payload == "axis" and not graph.shape(graph.rows[node][1][0])
     ]
 

@@ -92,8 +92,8 @@ def shapes(svg: bytes) -> ET.Element:
         tag = source.tag.removeprefix(SVG)
         inside = parent
         if tag in SHAPES:
-            kept = {name: text for name, text in source.attrib.items() if name in ATTRIBUTES}
-            inside = ET.SubElement(parent, tag, kept)
+            attributes = {name: text for name, text in source.attrib.items() if name in ATTRIBUTES}
+            inside = ET.SubElement(parent, tag, attributes)
             inside.text, inside.tail = source.text, source.tail
         waiting += [(child, inside) for child in reversed(source)]
     for parent in list(holder[0].iter("g")):
