@@ -116,7 +116,7 @@ LINES = {
     "cluster": 473,
     "data": 3891,
     "exact": 2141,
-    "graph": 5341,
+    "graph": 5343,
     "language": 3100,
     "manual": 84,
     "minimize": 4700,
@@ -125,7 +125,7 @@ LINES = {
     "programs": 2549,
     "rows": 575,
     "solvers": 3869,
-    "tables": 785,
+    "tables": 787,
     "uncertainty": 368,
     "": 1876,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from gradcli.graph import quadrature, roots
+from gradcli.graph.literals import number_text, to_digits
 from gradcli.graph.near import NEAR, Near
 from gradcli.graph.operations import (
     ADD,
@@ -92,7 +93,7 @@ def doubt(*arguments: Any) -> str | None:
     found = integrated(bound, *numbers)
     if not found.error > DOUBTFUL * found.size:
         return None
-    return f"the integral is known to about {found.error:.1g}"
+    return f"the integral is known to about {number_text(to_digits(found.error, 1))}"
 
 
 def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
