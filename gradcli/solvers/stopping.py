@@ -180,4 +180,3 @@ def unbounded(last: float) -> Reason:
     """Return the reason of an objective that has no minimum."""
     sentence = f"diverged: the objective falls without limit (last value {short(last)})"
     return Reason(Ending.DIVERGED, sentence)
-
