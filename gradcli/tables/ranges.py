@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.exact.decimals import ENOUGH
+from gradcli.graph.literals import number_text
 from gradcli.language.origin import where
 from gradcli.limits import ELEMENTS
 from gradcli.options import spelled
@@ -88,9 +89,10 @@ class Range(NamedTuple):
         low, high = float(start), float(stop)
         distance = stop - start
         if step == 0 or distance * step < 0:
-            message = f"the step of the range of {name} does not lead from {low:g} to {high:g}"
             way = -step if step else math.copysign(1, distance)
-            raise NameValueError(message, hint=f"write {name}={low:g}:{high:g}:{float(way):g}")
+            first, last, size = map(number_text, (low, high, float(way)))
+            message = f"the step of the range of {name} does not lead from {first} to {last}"
+            raise NameValueError(message, hint=f"write {name}={first}:{last}:{size}")
         if math.isinf(high - low):
             message = f"the range of {name} spans more than the largest double"
             raise NameValueError(message, hint=f"for example {name}=-1e300:1e300:1e299")

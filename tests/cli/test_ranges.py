@@ -17,6 +17,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gradcli import MathematicsError, parse
+from tests.cli.conftest import run_inside
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command, Inside, Terminal
@@ -633,3 +634,19 @@ def test_formulas_with_arrays_over_many_points(gradcli: Command) -> None:
 
     assert ran.code == 0
     assert ran.rows[-1] == ["20000", "60000"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.decimals(-100, 100, places=9),
+    st.decimals("0.5", 50, places=9),
+    st.decimals("0.1", 2, places=9),
+)
+def test_the_repair_of_a_step_keeps_every_digit(low: Any, width: Any, step: Any) -> None:
+    refused = run_inside(["eval", "x", f"x={low}:{low + width}:{-step}"])
+    assert refused.code == 2
+    typed = refused.err.splitlines()[1].strip().removeprefix("write ")
+    assert [Fraction(part) for part in typed.removeprefix("x=").split(":")] == [
+        Fraction(number) for number in (low, low + width, step)
+    ]
+    assert run_inside(["eval", "x", typed]).code == 0
