@@ -133,7 +133,12 @@ def inner(formula: Node) -> list[int]:
     """
     graph = formula.graph
     nodes = graph.reachable([formula.id])
-    mixing = [node for node in nodes if _mixes_rows(graph, node)]
+    mixing = [
+        node
+        for node in nodes
+        if not _keeps_rows(graph, node)
+        and (ROWS not in graph.shape(node) or graph.rows[node][0].payload == AXIS)
+    ]
     below = graph.depending_on(mixing, nodes)
 
     def into(node: int) -> Sequence[int]:
