@@ -118,13 +118,6 @@ def _keeps_rows(graph: Graph, node: int) -> bool:
     return operation is ONEHOT or not operation.structural
 
 
-def _mixes_rows(graph: Graph, node: int) -> bool:
-    """Return whether what an operation makes of a row depends on the other rows as well."""
-    if _keeps_rows(graph, node):
-        return False
-    return ROWS not in graph.shape(node) or graph.rows[node][0].payload == AXIS
-
-
 def inner(formula: Node) -> list[int]:
     """Return the nodes that mix rows, but for those of which the formula is a linear combination.
 
