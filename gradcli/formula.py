@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.minimize.minimum import Iterate, Minimum
-    from gradcli.pictures.lesson.notebook import LessonPage
+    from gradcli.pictures.lesson.page import LessonPage
     from gradcli.programs.trace import Step
     from gradcli.uncertainty.propagation import Uncertainty
 
@@ -389,7 +389,7 @@ class Formula(Node):
         if not point:
             known = columns if isinstance(columns, dict) else columns.entries
             point = unstarted(shaped, shaped.origin, fix or {}, known)
-            settings = settings.replaced(looks=bool(point))
+            settings = settings.replaced(may_replace_start=bool(point))
         return minimize(
             shaped,
             point,
@@ -413,7 +413,7 @@ class Formula(Node):
 
         Its `page` are the bytes for a file.
         """
-        from gradcli.pictures.lesson.notebook import LessonPage
+        from gradcli.pictures.lesson.page import LessonPage
 
         given = {**(values or {}), **named}
         return LessonPage(self.draw(given, format="html", only_named=only_named, parts=parts))
@@ -480,7 +480,7 @@ class Formula(Node):
         else:
             steps = shown.structure(only_named=only_named)
         if parts:
-            from gradcli.pictures.graph.parts import with_parts
+            from gradcli.pictures.graph.sketch import with_parts
 
             steps = with_parts(shown.graph, steps)
         if observe is not None:
@@ -547,7 +547,7 @@ class Formula(Node):
 
     def span(self, node: int) -> tuple[int, int] | None:
         """Return where a node stands in the text that was parsed; None when it was not typed."""
-        return self.origin.spans().get(node) if self.origin else None
+        return self.origin.spans(node).get(node) if self.origin else None
 
 
 def parse(source: str, given: Collection[str] | Mapping[str, Shape] = ()) -> Formula:

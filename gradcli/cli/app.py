@@ -48,7 +48,7 @@ def run(words: list[str]) -> int:
             invocation = request(words)
         if isinstance(invocation, int):
             return int(invocation)
-        json = "json" in invocation.given  # the word may have been the value of another option
+        json = "json" in invocation.texts  # the word may have been the value of another option
         return int(invocation.run())
     except GradcliError as problem:
         _say(problem, json=json)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gradcli.tables.ranges import Range
 
 BYTE_ORDER_MARK = "\ufeff"
-"""What some editors put before a text; a formula in the words of a command has none."""
+"""The byte order mark that some editors write before a text; it is removed from files and stdin."""
 
 LONGEST_LINE = 4 * SOURCE_CHARACTERS
 """The most bytes of a line: four for each character of the longest formula."""
@@ -72,15 +72,15 @@ def is_option(word: str) -> bool:
 
 
 class Problem:
-    """A formula with the values of its names; `where` says which line of stdin it is."""
+    """A formula with the values of its names; `prefix` of messages says which line it is."""
 
-    __slots__ = ("data", "errors", "formula", "known", "ranges", "shapes", "values", "where")
+    __slots__ = ("data", "errors", "formula", "known", "prefix", "ranges", "shapes", "values")
 
     def __init__(
         self,
         formula: Formula,
         values: dict[str, Any],
-        where: str = "",
+        prefix: str = "",
         ranges: dict[str, Range] | None = None,
         data: dict[str, Any] | None = None,
         shapes: Mapping[str, Shape] | None = None,
@@ -89,7 +89,7 @@ class Problem:
     ) -> None:
         self.formula = formula
         self.values = values
-        self.where = where
+        self.prefix = prefix
         self.ranges = ranges or {}
         """The names that take many values, one after the other."""
         self.data = data or {}
@@ -118,9 +118,9 @@ class Problem:
             self.values, allow_nonfinite=output.allow_nonfinite, digits=output.digits
         )
 
-    def with_error(self, here: Point, output: Output | None = None) -> Any:
+    def with_error(self, point: Point, output: Output | None = None) -> Any:
         """Return the value with its error, an uncertain.Result; None where there is none."""
-        return None if self.known is None else self.known.at(here, self, output)
+        return None if self.known is None else self.known.at(point, self, output)
 
     def notes(self) -> list[Note]:
         """Return what is to be said about names without values: which operations take one number.
@@ -132,12 +132,12 @@ class Problem:
 
         graph, root = self.formula.graph, self.formula.id
         nodes = graph.reachable([root])
-        moving = graph.depending_on(graph.variables([root]).values(), nodes)
+        varying = graph.depending_on(graph.variables([root]).values(), nodes)
         found = []
         for node in nodes:
             operation, inputs, _ = graph.rows[node]
             shapes = [graph.shape(node), *[graph.shape(below) for below in inputs]]
-            if operation.structural and inputs and node in moving and not any(shapes):
+            if operation.structural and inputs and node in varying and not any(shapes):
                 name = next(iter(graph.variables([node])))
                 sentence = (
                     f"{operation.name} has one number here, since a name without a value is one; "
@@ -162,19 +162,19 @@ class Problem:
 class Request:
     """One formula of a command with the values of its names."""
 
-    __slots__ = ("beside", "typed", "values", "where")
+    __slots__ = ("beside", "prefix", "typed", "values")
 
     def __init__(
         self,
         typed: str | None,
         values: dict[str, Any],
-        where: str,
+        prefix: str,
         beside: Mapping[str, Any] | None = None,
     ) -> None:
         self.typed = typed
         """The formula; None for a line that is too long to be kept."""
         self.values = values
-        self.where = where
+        self.prefix = prefix
         """What a message about it begins with, "line 3: "; empty where it is the only one."""
         self.beside = beside or {}
         """The values of names of formulas beside it, such as a curve of its plot."""
@@ -248,18 +248,18 @@ def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
     return first, pairs
 
 
-def formula(source: str, shapes: Mapping[str, Any], where: str = "") -> Formula:
+def formula(source: str, shapes: Mapping[str, Any], prefix: str = "") -> Formula:
     """Return the formula of the command line, after its notes are said on stderr."""
-    return said(parse(source, shapes), where)
+    return said(parse(source, shapes), prefix)
 
 
-def said(found: Formula, where: str = "") -> Formula:
+def said(formula: Formula, prefix: str = "") -> Formula:
     """Return the formula, after its notes are said on stderr."""
     from gradcli.cli.output import note
 
-    for sentence in found.origin.notes if found.origin else ():
-        note(where + sentence)
-    return found
+    for sentence in formula.origin.notes if formula.origin else ():
+        note(prefix + sentence)
+    return formula
 
 
 def explained(
@@ -301,7 +301,7 @@ def shapes_of(
 def problem_of(
     source: str,
     values: Mapping[str, Any],
-    where: str = "",
+    prefix: str = "",
     optional: Mapping[str, Any] | None = None,
     structure: Mapping[str, Shape] | None = None,
     known: Any = None,
@@ -316,11 +316,11 @@ def problem_of(
     every = {**values, **optional}
     shapes = {n: () if hasattr(x, "listed") else shape_of(x) for n, x in every.items()}
     if structure is None or every:
-        found = formula(source, shapes, where)
+        found = formula(source, shapes, prefix)
     else:
         shapes = dict(structure)
         try:
-            found = formula(source, shapes, where)
+            found = formula(source, shapes, prefix)
         except ShapeError as error:
             raise explained(error, source, shapes, "shape(3)") from None
     used = {name: optional[name] for name in found.free_names if name in optional}
@@ -332,7 +332,7 @@ def problem_of(
         found.checked({**single, **dict.fromkeys(ranges, 0.0)})  # raises, naming what is wrong
     if structure and any(not found.graph.has_name(name) for name in structure):
         found.checked(dict.fromkeys([*found.free_names, *structure], 0.0))  # raises, naming it
-    return Problem(found, single, where, ranges, shapes=structure, errors=errors, known=known)
+    return Problem(found, single, prefix, ranges, shapes=structure, errors=errors, known=known)
 
 
 def curve(text: str, values: Mapping[str, Any], parameters: Mapping[str, Any] | None) -> Problem:
@@ -433,12 +433,12 @@ def _defined(formula: Formula, drawn: Mapping[str, Any]) -> Any:
     """Return the value of a formula without names, which knows where it comes from: 1/3, pi/2."""
     from gradcli.exact.alarm import Defined
 
-    here = formula.at_values(drawn)
+    point = formula.at_values(drawn)
     if drawn or formula.shape:
         return formula.at_values(drawn, certain=False).value
-    value = here.value
-    if here.digits[""] < DOUBLE_DIGITS and here.has_doubles:
-        _, error = here.certainty()
+    value = point.value
+    if point.digits[""] < DOUBLE_DIGITS and point.has_doubles:
+        _, error = point.certainty()
         value = formula.at_values(certain=False).value
     else:
         error = math.ulp(value)

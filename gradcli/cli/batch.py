@@ -38,10 +38,10 @@ ERRORS = *Uncertain.records(), "samples", "errors", "params"
 """The options that may say something about standard errors."""
 
 SHOWN_ERRORS = 20
-"""How many errors are written out; of more only the number."""
+"""The most errors that are written out; of further ones only the number is said."""
 
 MOST_PIECES = 4
-"""How many times that length is passed over in search of the end of a line."""
+"""A line longer than this many times LONGEST_LINE, in bytes, ends the reading of stdin."""
 
 
 class Formulas:
@@ -66,14 +66,14 @@ class Formulas:
         `beside` those of the words. Without `lines`, stdin and a file hold one formula.
         """
         self._parameters = None if options.data else arguments.parameters(options)
-        self._text, given = arguments.split(words)
-        shapes = arguments.shapes_of(given, self._parameters) if structure else {}
+        self._text, pairs = arguments.split(words)
+        shapes = arguments.shapes_of(pairs, self._parameters) if structure else {}
         self._has_shapes = bool(shapes)
-        self._values = {**shapes} if shapes else arguments.values(given, options.seed)
+        self._values = {**shapes} if shapes else arguments.values(pairs, options.seed)
         self.known: Errors | None = None
         """The errors of words, options and a saved fit, where any of them has some."""
         say_errors = options.given(*(name for name in ERRORS if hasattr(options, name)))
-        if say_errors or any(binding.error is not None for binding in given):
+        if say_errors or any(binding.error is not None for binding in pairs):
             from gradcli.cli.uncertain import Errors
 
             self.known = Errors(options)
@@ -107,9 +107,9 @@ class Formulas:
     def problem(self, request: Request) -> Problem:
         """Return a formula with the values of its names. Raises as arguments.problem_of."""
         values, shapes = ({}, request.values) if self._has_shapes else (request.values, {})
-        text, where = request.text, request.where
+        text, prefix = request.text, request.prefix
         optional = arguments.needed(self._parameters or {}, text, values)
-        return arguments.problem_of(text, values, where, optional, shapes, self.known)
+        return arguments.problem_of(text, values, prefix, optional, shapes, self.known)
 
     def curve(self, text: str) -> Problem:
         """Return a formula beside those of the words, with the values of its names."""
@@ -124,7 +124,7 @@ class Formulas:
             try:
                 yield self.problem(request)
             except GradcliError as error:
-                error.message = request.where + error.message
+                error.message = request.prefix + error.message
                 raise
 
     def requests(self) -> Iterator[Request]:
@@ -136,10 +136,10 @@ class Formulas:
             return
         is_empty = True
         for number, line in self._lines:
-            where = f"line {number}: "
+            prefix = f"line {number}: "
             if line is None:
                 is_empty = False
-                yield Request(None, {}, where)
+                yield Request(None, {}, prefix)
                 continue
             text = line.rstrip("\r").removeprefix(arguments.BYTE_ORDER_MARK)
             if not text.partition("#")[0].strip(" \t\r"):
@@ -150,7 +150,7 @@ class Formulas:
                 mentioned = names_in(text)
                 values = {name: value for name, value in values.items() if name in mentioned}
                 self._used.update(values)
-            yield Request(text, values, where)
+            yield Request(text, values, prefix)
         if is_empty:
             message = f"{self._place} holds no formula"
             raise FormulaError(message, hint="write one a line, for example 'x^2 + 1'")
@@ -178,11 +178,11 @@ def _holds_many(text: str) -> bool:
 def statements(tokens: Tokens) -> Iterator[tuple[int, int]]:
     """Yield the first token of each statement and the one behind its last: a separator, the end."""
     start, depth = 0, 0
-    for place, kind in enumerate(tokens.kinds):
+    for index, kind in enumerate(tokens.kinds):
         depth += (kind in {"LPAR", "LSQB"}) - (kind in {"RPAR", "RSQB"})
         if kind == END or (kind == "SEPARATOR" and depth <= 0):
-            yield start, place
-            start = place + 1
+            yield start, index
+            start = index + 1
 
 
 def _stdin_lines() -> Iterator[tuple[int, str | None]]:
@@ -327,8 +327,8 @@ class Complaints:
         output = self._output
         output.discard()
         if request is not None:
-            if not problem.message.startswith(request.where):
-                problem.message = request.where + problem.message
+            if not problem.message.startswith(request.prefix):
+                problem.message = request.prefix + problem.message
             problem.source = problem.source or request.typed
         if output.json:
             output.document(error_document(problem))

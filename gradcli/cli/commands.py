@@ -64,18 +64,18 @@ class Command:
 class Invocation:
     """A command with its operands and the texts of its options by field."""
 
-    def __init__(self, command: Command, operands: list[str], given: dict[str, Any]) -> None:
+    def __init__(self, command: Command, operands: list[str], texts: dict[str, Any]) -> None:
         self.command = command
         self.operands = operands
-        self.given = given
+        self.texts = texts
 
     def run(self) -> ExitCode:
         """Run the command. Raises UsageError for an option that is wrong, in its words."""
         records = self.command.options.records()
         speak_of(self.command.options)
         try:
-            options = self.command.options.typed(self.given)
-            if any(records[field].file == "write" for field in self.given):
+            options = self.command.options.typed(self.texts)
+            if any(records[field].file == "write" for field in self.texts):
                 from gradcli.cli.data import check_files
 
                 check_files(options, self.operands)
@@ -158,7 +158,7 @@ def plain(words: Sequence[str]) -> Invocation | None:
     }
     values = {name for name, option in records.items() if option.values is not None}
     operands, typed = separated(words[1:], values)
-    given: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
     for word, *following in typed:
         name, equals, text = word.partition("=")
         option = records.get(name)
@@ -166,7 +166,7 @@ def plain(words: Sequence[str]) -> Invocation | None:
             return None
         value: Any = text if equals else following[0] if following else True
         if option.many:
-            given.setdefault(option.field, []).append(value)
+            texts.setdefault(option.field, []).append(value)
         else:
-            given[option.field] = value
-    return Invocation(command, operands, given)
+            texts[option.field] = value
+    return Invocation(command, operands, texts)

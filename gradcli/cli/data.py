@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gradcli.data.source import Source
     from gradcli.formula import Formula
     from gradcli.options import Options
-    from gradcli.plotting.data import Against, Scattered
+    from gradcli.plotting.data import Against, ScatterPoints
     from gradcli.point import Point
     from gradcli.tables.formula import RowFormula
     from gradcli.tables.sums import Sums
@@ -100,25 +100,25 @@ def check(options: Data, words: Sequence[str]) -> None:
     reading(options)
 
 
-def scattered(options: Data, path: str) -> Scattered:
+def read_points(options: Data, path: str) -> ScatterPoints:
     """Return the points of --points; the options for files are its own where there is no data.
 
     Raises FileError for a file that has not two or three columns of numbers.
     """
     from gradcli.data.source import open_source, read
-    from gradcli.plotting.data import Scattered, check_columns
+    from gradcli.plotting.data import ScatterPoints, check_columns
 
-    how = reading(Data() if options.data else options)
-    classes, patterns = how.pop("classes"), how.pop("matrix")
+    keywords = reading(Data() if options.data else options)
+    classes, patterns = keywords.pop("classes"), keywords.pop("matrix")
     if patterns:
         message = "--matrix makes arrays, and --points takes numbers"
         raise UsageError(message, hint="leave out --matrix")
-    source = open_source([path], **how)
+    source = open_source([path], **keywords)
     check_columns(path, list(source.columns))
     if classes:
         source = source.classified(classes)
     names = list(source.columns)
-    found = Scattered(path, read(source, names), source.classes, source.headings)
+    found = ScatterPoints(path, read(source, names), source.classes, source.headings)
     say_read(source, "--points: ")
     return found
 
@@ -133,9 +133,9 @@ def opened(options: Data, request: Request, known: Errors | None = None) -> Iter
     from gradcli.rows import columns
     from gradcli.tables.formula import RowFormula
 
-    how = reading(options)
+    keywords = reading(options)
     x, curves = (options.x, options.curves) if isinstance(options, Beside) else (None, ())
-    text, where = request.text, request.where
+    text, prefix = request.text, request.prefix
     values, errors = arguments.without_errors(request.values)
     for name, value in {**values, **request.beside}.items():
         if hasattr(value, "listed"):
@@ -145,17 +145,17 @@ def opened(options: Data, request: Request, known: Errors | None = None) -> Iter
     check_syntax(text, [*values])
     paths = options.data
     others = {*names_in(x or ""), *(() if known is None else known.columns.values())}
-    source, names = columns.opened(paths, text, others, **how)
+    source, names = columns.opened(paths, text, others, **keywords)
     with shares(options) as share:
         formula = RowFormula(text, values, source, names, paths, others, share)
-        arguments.said(formula.formula, where)
-        say_classes(source, names, where)
-        over = OverRows(formula, where, errors, known)
+        arguments.said(formula.formula, prefix)
+        say_classes(source, names, prefix)
+        over = OverRows(formula, prefix, errors, known)
         if x is not None:
             over.against = _against(x, over, {**arguments.needed(saved, x), **request.beside})
         over.curves = [curve(each, request.beside, saved) for each in curves]
         yield over
-    say_read(source, where)
+    say_read(source, prefix)
 
 
 def _against(text: str, over: OverRows, values: Mapping[str, Any]) -> Against:
@@ -174,17 +174,17 @@ def _against(text: str, over: OverRows, values: Mapping[str, Any]) -> Against:
 
 
 class OverRows:
-    """A formula over the rows of files, for a command; `where` is its line if it is one of many."""
+    """A formula over the rows of files, for a command; `prefix` of messages is its line of many."""
 
     def __init__(
         self,
         formula: RowFormula,
-        where: str = "",
+        prefix: str = "",
         errors: Mapping[str, Any] | None = None,
         known: Errors | None = None,
     ) -> None:
         self.formula = formula
-        self.where = where
+        self.prefix = prefix
         self.per_row = formula.per_row
         self.against: Against | None = None
         """What the rows are plotted against, if that is asked for."""
@@ -199,7 +199,7 @@ class OverRows:
         found = self.formula
         data = found.data if found.held is not None else dict.fromkeys(found.columns)
         more: dict[str, Any] = {"data": data, "errors": self._errors, "known": self._known}
-        return Problem(found.formula, found.values, self.where, **more)
+        return Problem(found.formula, found.values, self.prefix, **more)
 
     def at_values(self, output: Output, wrt: Sequence[str] = ()) -> Point | Sums:
         """Return the formula over all rows, with the derivatives with respect to `wrt`."""
@@ -230,7 +230,7 @@ class OverRows:
         except FileError as error:
             if errors.are_needed(problem):
                 raise
-            note(f"{self.where}the value has no standard error: {error.message}")
+            note(f"{self.prefix}the value has no standard error: {error.message}")
             return False
         return True
 
@@ -245,25 +245,25 @@ def check_syntax(text: str, names: Sequence[str]) -> None:
         parse(text, names)
 
 
-def say_read(source: Source, where: str = "") -> None:
+def say_read(source: Source, prefix: str = "") -> None:
     """Say what the last pass left out, and what the numbers of dates count."""
     for name, dates in source.origins.items():
         if dates.origin is not None:
-            note(f"{where}{name} counts {dates.unit} since {dates.origin.isoformat(' ')}")
+            note(f"{prefix}{name} counts {dates.unit} since {dates.origin.isoformat(' ')}")
     if source.comments:
         lines = "comment line stands" if source.comments == 1 else "comment lines stand"
-        note(f"{where}{source.comments} {lines} among the rows")
+        note(f"{prefix}{source.comments} {lines} among the rows")
     if source.dropped:
         rows = "row is" if source.dropped == 1 else "rows are"
-        note(f"{where}{source.dropped} {rows} left out because a value is missing")
+        note(f"{prefix}{source.dropped} {rows} left out because a value is missing")
 
 
-def say_classes(source: Source, names: Collection[str], where: str = "") -> None:
+def say_classes(source: Source, names: Collection[str], prefix: str = "") -> None:
     """Say which number stands for which text."""
     for name, texts in source.classes.items():
         if name in names:
             shown = [f"{printable(text, 30)} = {number}" for number, text in enumerate(texts)]
-            note(f"{where}{name}: {listed(shown)}")
+            note(f"{prefix}{name}: {listed(shown)}")
 
 
 # ---------------------------------------------------------------- files that are written
@@ -313,8 +313,8 @@ class Shares:
     def __call__(self, source: Source, names: Sequence[str]) -> PieceRows:
         """Return rows in pieces. Raises FileError, UsageError and ClusterError."""
         options = self._options
-        kept = getattr(options, "memory", None)
-        memory = (MEMORY_OF_MANY if kept is None else kept) << 20
+        limit = getattr(options, "memory", None)
+        memory = (MEMORY_OF_MANY if limit is None else limit) << 20
         if options.cluster is None and not options.workers:
             from gradcli.data.rows import PieceRows
 
@@ -330,7 +330,9 @@ class Shares:
         note(f"{found.about}, {found.count} rows")
         return found
 
-    def bound(self, rows: Any, formula: Formula, start: Sequence[Any], how: Minimize) -> PieceRows:
+    def bound(
+        self, rows: Any, formula: Formula, start: Sequence[Any], options: Minimize
+    ) -> PieceRows:
         """Return the rows for a minimisation of a formula.
 
         `start` are its text, starts and fixed values. Raises UsageError for no sum over rows.
@@ -339,14 +341,14 @@ class Shares:
 
         if not formula.graph.columns:
             raise not_shared()
-        if how.learns:
-            if how.engine == "auto":
-                how = how.replaced(engine="python")  # as training has it
-            count = min(how.batch or rows.count, rows.count)
+        if options.learns:
+            if options.engine == "auto":
+                options = options.replaced(engine="python")  # as training has it
+            count = min(options.batch or rows.count, rows.count)
             if self._session is not None and count * _numbers(formula) * NUMBER < MESSAGE:
-                what = f"a batch of {count} rows is computed sooner than a message is sent"
-                note(f"{what}; without workers the run is faster")
-        found: PieceRows = rows.bound(Recipe.of(start[0], start[1], start[2], how))
+                advice = f"a batch of {count} rows is computed sooner than a message is sent"
+                note(f"{advice}; without workers the run is faster")
+        found: PieceRows = rows.bound(Recipe.of(start[0], start[1], start[2], options))
         return found
 
     def close(self) -> None:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from gradcli.programs.trace import Step
 
 NUMBER_WIDTH = 13
-"""Columns of a number beside the tree on a terminal."""
+"""Width, in characters, of each column of numbers beside the tree on a terminal."""
 DEEPEST = 20
-"""Deeper levels of the tree begin at the left again."""
+"""Levels of the tree that are indented further; the next one begins at the left again."""
 
 
 def run(words: Sequence[str], options: Draw) -> ExitCode:
@@ -82,12 +82,12 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
     result: Result | None = None
     if problem.known is not None and problem.known.of(problem) is not None:
         result = problem.with_error(problem.formula.at_values(values))
-    given, correlations = values, None
-    if result is not None and result.given is not None:
+    inputs, correlations = values, None
+    if result is not None and result.inputs is not None:
         from gradcli.uncertainty.number import Uncertain
 
-        uncertain, correlations = result.given, result.given.correlations
-        given = {
+        uncertain, correlations = result.inputs, result.inputs.correlations
+        inputs = {
             name: Uncertain(value, uncertain.of(name, value)) if name in uncertain.bases else value
             for name, value in values.items()
         }
@@ -105,14 +105,14 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
         else:
             steps = shown.structure(only_named=options.only_named)
         if options.parts:
-            from gradcli.pictures.graph.parts import with_parts
+            from gradcli.pictures.graph.sketch import with_parts
 
             steps = with_parts(shown.graph, steps)
         with output:
             tree(steps, output, most)
     else:
         content = problem.formula.draw(
-            given,
+            inputs,
             format=chosen,
             gradient=not options.no_grad,
             rankdir=options.rankdir,

@@ -52,8 +52,8 @@ def _show(problem: Problem, output: Output, options: Eval) -> None:
 def _over_all(over: OverRows, output: Output, options: Eval) -> None:
     """Print the one value of all rows of the data."""
     if options.trace or over.is_held_for_errors(output):
-        here = over.held(output)
-        (_trace if options.trace else show_value)(over.problem(), here, output)
+        point = over.held(output)
+        (_trace if options.trace else show_value)(over.problem(), point, output)
     else:
         _value(over.problem(), over.at_values(output), output)
 
@@ -65,23 +65,23 @@ def _wrt(problem: Problem, _: Output, options: Eval) -> Sequence[str]:
     return ()
 
 
-def show_value(problem: Problem, here: Point, output: Output) -> None:
+def show_value(problem: Problem, point: Point, output: Output) -> None:
     """Print a value, with its error where the words, the options or a saved fit say one."""
-    result = problem.with_error(here, output)
+    result = problem.with_error(point, output)
     if result is not None:
         from gradcli.cli.uncertain import show as show_result
 
         show_result(problem, result, output)
         return
-    _value(problem, here, output)
+    _value(problem, point, output)
 
 
-def _value(problem: Problem, here: Point | Sums, output: Output) -> None:
-    value = here.value
-    say_notes(here.remarks, problem.where)
+def _value(problem: Problem, point: Point | Sums, output: Output) -> None:
+    value = point.value
+    say_notes(point.remarks, problem.prefix)
     if output.json:
-        said = {"notes": [str(remark) for remark in here.remarks]} if here.remarks else {}
-        output.document(problem.document() | {"value": value} | said_of_digits(here) | said)
+        said = {"notes": [str(remark) for remark in point.remarks]} if point.remarks else {}
+        output.document(problem.document() | {"value": value} | said_of_digits(point) | said)
         return
     output.label = None  # of many formulas each has one line, in which there is but its value
     if output.csv:
@@ -90,18 +90,18 @@ def _value(problem: Problem, here: Point | Sums, output: Output) -> None:
         output.line(output.number(value))
 
 
-def _trace(problem: Problem, here: Point, output: Output) -> None:
-    run = here.run(backward=False)
+def _trace(problem: Problem, point: Point, output: Output) -> None:
+    run = point.run(backward=False)
     steps, more = run.steps, {}
     columns = [*NODE]
-    result = problem.with_error(here, output)
+    result = problem.with_error(point, output)
     if result is not None:
         steps, columns, more = result.with_errors(steps), [*columns, ERROR], result.document()
     if output.json:
-        document = problem.document() | {"value": run.value} | said_of_digits(here)
+        document = problem.document() | {"value": run.value} | said_of_digits(point)
         output.document(document | more | {"nodes": documents(columns, steps)})
     else:
         show(columns, steps, output)
     if result is not None:
-        say_notes(result.notes, problem.where)
-        result.say(problem.where)
+        say_notes(result.notes, problem.prefix)
+        result.say(problem.prefix)

@@ -139,8 +139,8 @@ def _check_together(options: Grad) -> None:
 def _needs_no_values(problem: Problem, options: Grad) -> None:
     known = problem.known
     options_of_errors = ["a standard error"] if known is not None and known.is_asked else []
-    given = [field for field in options.given(*NUMERIC) if field != "hessian"]
-    for option in [*map(spelled, given), *options_of_errors]:
+    fields = [field for field in options.given(*NUMERIC) if field != "hessian"]
+    for option in [*map(spelled, fields), *options_of_errors]:
         raise problem.needs_values(option)
 
 
@@ -170,7 +170,7 @@ def _formulas(problem: Problem, names: list[str], output: Output, options: Grad)
                 (n, other): slope for n, row in second.items() for other, slope in row.items()
             }
         output.lines([_equation(by, slope, output, options) for by, slope in slopes.items()])
-    say_notes(notes, problem.where)
+    say_notes(notes, problem.prefix)
 
 
 def _texts(slopes: Mapping[str, Formula], options: Grad) -> dict[str, str]:
@@ -223,33 +223,33 @@ def _latex_equation(names: Sequence[str], derivative: Formula, value: str = "") 
 
 
 def _numbers(
-    here: Point | Sums,
+    point: Point | Sums,
     problem: Problem,
     names: list[str],
     output: Output,
     options: Grad,
 ) -> None:
-    notes = here.notes(names) if isinstance(here, Point) else here.notes
+    notes = point.notes(names) if isinstance(point, Point) else point.notes
     if options.strict and notes:
         raise _strict(notes, problem)
-    document = problem.document() | {"value": here.value}
-    gradient = here.gradient(names, options.mode) if isinstance(here, Point) else here.gradient
+    document = problem.document() | {"value": point.value}
+    gradient = point.gradient(names, options.mode) if isinstance(point, Point) else point.gradient
     document["gradient"] = gradient
-    document |= said_of_digits(here)
-    notes = [*notes, *here.lost]
+    document |= said_of_digits(point)
+    notes = [*notes, *point.lost]
     document["notes"] = [str(remark) for remark in notes]
     parts = None
     if options.relative:
         from gradcli.cli.uncertain import relative
 
-        document["relative"] = parts = relative(gradient, problem, here)
-    found = problem.with_error(here, output) if isinstance(here, Point) else None
+        document["relative"] = parts = relative(gradient, problem, point)
+    found = problem.with_error(point, output) if isinstance(point, Point) else None
     if found is not None:
         from gradcli.cli import uncertain
 
-        shares = {name: share._asdict() for name, share in found.found.budget.items()}
+        shares = {name: share._asdict() for name, share in found.uncertainty.budget.items()}
         document |= {**found.document(), "budget": shares}
-    shown = isinstance(here, Point) and _forms(here, problem, names, document, output, options)
+    shown = isinstance(point, Point) and _forms(point, problem, names, document, output, options)
     if output.json:
         output.document(document)
     else:
@@ -257,16 +257,16 @@ def _numbers(
             message = "--csv is one table, and that of the standard errors would be another"
             raise UsageError(message, hint="leave out one of them, or write --json")
         if not shown and (found is None or not output.csv):
-            _gradient_table(problem, here, gradient, output, parts)
+            _gradient_table(problem, point, gradient, output, parts)
         if found is not None:
             uncertain.show_budget(found, gradient, parts, output)
     if found is not None:
-        found.say(problem.where)
-    say_notes(notes, problem.where)
+        found.say(problem.prefix)
+    say_notes(notes, problem.prefix)
 
 
 def _forms(
-    here: Point,
+    point: Point,
     problem: Problem,
     names: list[str],
     document: dict[str, Any],
@@ -281,17 +281,17 @@ def _forms(
             show(columns, items, output)
 
     if options.hessian:
-        matrix = here.hessian(names)
+        matrix = point.hessian(names)
         add("hessian", matrix, _matrix(matrix), matrix)
     if options.nodes:
         is_forward = options.mode == "forward"
-        steps = here.run(names, forward=is_forward).steps
+        steps = point.run(names, forward=is_forward).steps
         columns = _node_columns(problem.formula.graph, steps, output, is_forward=is_forward)
         # The backward pass begins with the result, the forward pass with the inputs.
         order = steps if is_forward else steps[::-1]
         add("nodes", documents(columns, steps), columns, order)
     if options.check:
-        check = here.check(names)
+        check = point.check(names)
         modes = [
             Column(mode, getattr(check, mode).__getitem__, digits=None)
             for mode in check._fields[:3]
@@ -304,7 +304,7 @@ def _forms(
         elif not output.json and not output.csv:
             output.cells(["largest difference", largest])
     if options.step:
-        rows = _estimates(here, names, options.step)
+        rows = _estimates(point, names, options.step)
         add("increments", documents(ESTIMATE, rows), ESTIMATE, rows)
     if options.latex:
         found = problem.formula.readable_derivatives(names)
@@ -338,7 +338,7 @@ def _strict(notes: Sequence[Note], problem: Problem) -> MathematicsError:
 
 def _gradient_table(
     problem: Problem,
-    here: Point | Sums,
+    point: Point | Sums,
     gradient: dict[str, float],
     output: Output,
     parts: dict[str, Any] | None = None,
@@ -347,34 +347,34 @@ def _gradient_table(
     columns = [*SLOPE, *([] if parts is None else [Column("relative", lambda row: row[3])])]
     beside = dict.fromkeys(gradient) if parts is None else parts
     if output.pretty:
-        output.line(f"value {output.number(here.value)}")
-        given = problem.data | problem.values
-        if isinstance(here, Point):
-            given |= {name: here.at(name) for name in gradient if name not in given}
-        rows = [(name, slope, given[name], beside[name]) for name, slope in gradient.items()]
+        output.line(f"value {output.number(point.value)}")
+        values = problem.data | problem.values
+        if isinstance(point, Point):
+            values |= {name: point.at(name) for name in gradient if name not in values}
+        rows = [(name, slope, values[name], beside[name]) for name, slope in gradient.items()]
         if rows:
             show(columns, rows, output)
         return
     rows = [
-        (*ours(["value"], gradient), here.value, None, None),
+        (*ours(["value"], gradient), point.value, None, None),
         *[(name, slope, None, beside[name]) for name, slope in gradient.items()],
     ]
     output.facts(columns, rows)
 
 
-def _estimates(here: Point, names: Sequence[str], increments: Sequence[float]) -> list[Any]:
+def _estimates(point: Point, names: Sequence[str], increments: Sequence[float]) -> list[Any]:
     """Return for each step h and name the difference (f(x + h) - f(x))/h and what it is off."""
     from gradcli.calculus.differences import forward_difference
 
-    exact = here.gradient(names)
+    exact = point.gradient(names)
     for name in names:
-        if not isinstance(here.at(name), float):
+        if not isinstance(point.at(name), float):
             message = f"--step varies single numbers, and {name} is an array"
             raise UsageError(message, hint="choose the names with --wrt")
     found = []
     for name in names:
         for step in increments:
-            estimate = forward_difference(here.along(name), here.at(name), step)
+            estimate = forward_difference(point.along(name), point.at(name), step)
             known = exact[name]
             found.append(
                 SimpleNamespace(
@@ -398,18 +398,18 @@ def _node_columns(
     The backward pass has gradients, the forward pass tangents, a column for each number with
     respect to which one differentiates.
     """
-    moving = {step.id: step.gradient for step in steps}
+    gradients = {step.id: step.gradient for step in steps}
     titles = {s.id: s.name or (f"#{s.id}" if s.inputs else s.formula) for s in steps}
 
-    def slope(place: int, edge: Edge, step: Step) -> str:
-        if edge.local is not None or step.gradient is None or moving[edge.node] is None:
+    def slope(index: int, edge: Edge, step: Step) -> str:
+        if edge.local is not None or step.gradient is None or gradients[edge.node] is None:
             return "" if edge.local is None else output.cell(edge.local)
         from gradcli.pictures.graph.words import flowing
 
-        return flowing(graph, step, place, f"∂f/∂{titles[step.id]}")
+        return flowing(graph, step, index, f"∂f/∂{titles[step.id]}")
 
     def edges(step: Step) -> str:
-        slopes = [slope(place, edge, step) for place, edge in enumerate(step.inputs)]
+        slopes = [slope(index, edge, step) for index, edge in enumerate(step.inputs)]
         return ", ".join(
             f"{titles[edge.node]}: {each}"
             for edge, each in zip(step.inputs, slopes, strict=True)

@@ -64,11 +64,11 @@ def run(words: Sequence[str], options: Help) -> ExitCode:
             raise UsageError(message, hint=f"for example gradcli help {words[0]}")
         else:
             message = f"there is no topic or function '{printable(word, 60)}'"
-            raise UsageError(message, hint=_elsewhere(word, [*commands, *functions]))
+            raise UsageError(message, hint=_where_to_read(word, [*commands, *functions]))
     return ExitCode.DONE
 
 
-def _elsewhere(word: str, known: Sequence[str]) -> str:
+def _where_to_read(word: str, known: Sequence[str]) -> str:
     """Return where to read about a word that is neither a topic nor a function."""
     topic = suggestion(word, manual.topics())
     pages = [] if topic else manual.mentions(word)
@@ -186,14 +186,14 @@ def of_program() -> str:
 
 
 def _sections(
-    how: str, paragraphs: Sequence[str], sections: Mapping[str, Sequence[tuple[str, str]]]
+    usage: str, paragraphs: Sequence[str], sections: Mapping[str, Sequence[tuple[str, str]]]
 ) -> Iterator[str]:
     """Yield the parts of a page: in a pipe plain text, on a terminal panels of Rich."""
     import textwrap
 
     output = Output()
     room = min(width(), 100)
-    yield f"Usage: {how}\n\n"
+    yield f"Usage: {usage}\n\n"
     for paragraph in paragraphs:
         yield textwrap.fill(paragraph, room, initial_indent="  ", subsequent_indent="  ") + "\n\n"
     for title, rows in sections.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import steps
 from gradcli.cli.data import reading
-from gradcli.cli.given import formula_over
+from gradcli.cli.minimize_arguments import formula_over
 from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import is_terminal
 from gradcli.errors import FileError, NameValueError
@@ -21,7 +21,7 @@ from gradcli.solvers.observer import Observer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gradcli.cli.given import Given
+    from gradcli.cli.minimize_arguments import MinimizeProblem
     from gradcli.cli.options import Minimize
     from gradcli.cli.output import Output
     from gradcli.minimize.minimum import Epoch, Minimum
@@ -40,28 +40,23 @@ EPOCH = (
 
 
 def learn(
-    given: Given,
+    problem: MinimizeProblem,
     output: Output,
     options: Minimize,
     others: Sequence[Observer],
     resumed: dict[str, Any] | None,
 ) -> Minimum:
     """Return where the epochs lead; each is shown when it is over. `others` observe too."""
-    assert given.rows is not None  # noqa: S101 - checked with the options
+    assert problem.rows is not None  # noqa: S101 - checked with the options
     epochs = options.epochs or 1
     validation = metric = None
     if options.validate:
-        validation = _measure(given, options, given.start.source, "--validate")
+        validation = _measure(problem, options, problem.start.source, "--validate")
         if options.metric is not None:
-            metric = _measure(given, options, options.metric, "--metric")
+            metric = _measure(problem, options, options.metric, "--metric")
     training = Training(
-        given.formula,
-        given.formula.origin,
-        given.start.values,
-        given.start.fixed,
-        given.rows,
+        problem.request._replace(data=problem.rows),
         Batches(options.batch, epochs),
-        given.settings,
         validation=validation,
         metric=metric,
     )
@@ -72,34 +67,34 @@ def learn(
     with steps.log_file(options.log, columns) as log:
         quiet = output.json or options.plot == "-"  # the plot takes the place of the rows
         rows = None if quiet else steps.Stream(columns, output)
-        screen = Screen(rows, given.rows.count, epochs, options.every or 1)
+        screen = Screen(rows, problem.rows.count, epochs, options.every or 1)
         observers = [screen, log, *others]
-        found = training.run([each for each in observers if each is not None])
+        minimum = training.run([each for each in observers if each is not None])
     if output.json:
-        output.document(found.document())
+        output.document(minimum.document())
     elif output.pretty:
-        for line in ("", f"{found.method}: {found.why}", found.reason):
+        for line in ("", f"{minimum.method}: {minimum.why}", minimum.reason):
             output.line(line)
-    return found
+    return minimum
 
 
 # ---------------------------------------------------------------- what is measured
 
 
-def _measure(given: Given, options: Minimize, text: str, option: str) -> Measure:
+def _measure(problem: MinimizeProblem, options: Minimize, text: str, option: str) -> Measure:
     """Return the function from the parameters to the value of a formula on the rows of --validate.
 
     Raises errors for a formula that is no single number or uses names that have no value.
     """
     from gradcli.minimize.rows_objective import measure
 
-    start = given.start
-    dates = None if given.source is None else given.source.origins
-    how, memory = reading(options, dates), MEMORY_OF_MANY << 20
-    validated, source = rows(options.validate, text, (), start.shapes(), memory, **how)
-    if given.source is not None:
+    start = problem.start
+    dates = None if problem.source is None else problem.source.origins
+    keywords, memory = reading(options, dates), MEMORY_OF_MANY << 20
+    validated, source = rows(options.validate, text, (), start.shapes(), memory, **keywords)
+    if problem.source is not None:
         for name, texts in source.classes.items():
-            if texts != given.source.classes.get(name):
+            if texts != problem.source.classes.get(name):
                 message = f"{name} of --validate has other texts than --data"
                 raise FileError(message, hint="give the classes as numbers in both files")
     formula = formula_over(validated, text, start.shapes())

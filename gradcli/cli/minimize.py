@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import data, report, steps
 from gradcli.cli.data import shares
-from gradcli.cli.given import check, evaluated, read, read_quantities
+from gradcli.cli.minimize_arguments import check, read
 from gradcli.cli.output import Output, note
 from gradcli.errors import ExitCode, UsageError
 from gradcli.solvers.stopping import Ending
@@ -16,11 +16,11 @@ from gradcli.values import entries
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradcli.cli.given import Given, Quantity
+    from gradcli.cli.minimize_arguments import MinimizeProblem
     from gradcli.cli.options import Minimize
     from gradcli.cli.plots import MinimumPlot
     from gradcli.formula import Formula
-    from gradcli.minimize.continuing import Keeper
+    from gradcli.minimize.checkpoints import CheckpointWriter
     from gradcli.minimize.minimum import Minimum
     from gradcli.solvers.observer import Observer
 
@@ -52,39 +52,39 @@ def run(words: Sequence[str], options: Minimize) -> ExitCode:
         lesson = Lesson(options.lesson)
     comparison: report.Comparison | None = None
     with ExitStack() as stack:
-        given = read(words, options, stack.enter_context(shares(options)))
-        values = {**given.start.fixed, **given.start.values}
-        derived = read_quantities(options.report, values)
+        problem = read(words, options, stack.enter_context(shares(options)))
+        values = {**problem.start.fixed, **problem.start.values}
+        derived = report.read_quantities(options.report, values)
         if plot is not None:
-            plot.check(given)
+            plot.check(problem)
         stop = stack.enter_context(steps.after_the_step())
-        keeper, resumed = _continued(given, options)
-        if keeper is not None:
-            stack.callback(keeper.write)
-        kept = [each for each in (plot, lesson, keeper) if each is not None]
+        checkpoint_writer, resumed = _continued(problem, options)
+        if checkpoint_writer is not None:
+            stack.callback(checkpoint_writer.write)
+        recorders = [each for each in (plot, lesson, checkpoint_writer) if each is not None]
         if options.learns:
             from gradcli.cli.learning import learn
 
-            found = learn(given, output, options, [*kept, stop], resumed)
+            minimum = learn(problem, output, options, [*recorders, stop], resumed)
         else:
-            if given.also:
-                comparison = report.Comparison(given, stop)
-            found = _run(given, output, options, [stop, *kept], resumed, derived)
+            if problem.also:
+                comparison = report.Comparison(problem, stop)
+            minimum = _run(problem, output, options, [stop, *recorders], resumed, derived)
             if comparison is not None:
-                comparison.run(found)
+                comparison.run(minimum)
                 comparison.show(output)
         stop.end()
-        _conclude(found, given, output, options, plot, comparison)
+        _conclude(minimum, problem, output, options, plot, comparison)
         if lesson is not None:
-            lesson.write(found, given)
-    fits = [found] if comparison is None else comparison.fits
+            lesson.write(minimum, problem)
+    fits = [minimum] if comparison is None else comparison.fits
     code = max(_CODES[fit.ending] for fit in fits)
     return ExitCode(stop.code or code)
 
 
 def _conclude(
-    found: Minimum,
-    given: Given,
+    minimum: Minimum,
+    problem: MinimizeProblem,
     output: Output,
     options: Minimize,
     plot: MinimumPlot | None,
@@ -93,35 +93,35 @@ def _conclude(
     """Write all that is to be written of a run that is over, however it ended."""
     others = [] if comparison is None else comparison.fits[1:]
     if plot is not None and plot.is_text:
-        plot.show(found, given, others)
+        plot.show(minimum, problem, others)
     output.finish()
     if comparison is None:
-        report.say(found, output)
+        report.say(minimum, output)
     else:
         comparison.say(output)
-    _say_rows(given)
-    if options.has("confidence") and found.statistics is None:
+    _say_rows(problem)
+    if options.has("confidence") and minimum.statistics is None:
         note("--confidence is that of a fit with data, and this is none: there are no intervals")
     if options.learns and options.save is None and not output.json:
         note("the parameters are lost without --save FILE or --json")
     if options.save is not None:
         from gradcli.data import parameters
 
-        about = report.about(found)
-        origins = {} if given.source is None else given.source.origins
+        about = report.about(minimum)
+        origins = {} if problem.source is None else problem.source.origins
         if origins:
             first = {name: dates.origin for name, dates in origins.items()}
             about[parameters.DATES] = {n: d.isoformat() for n, d in first.items() if d is not None}
-        parameters.save(options.save, found.parameters, about)
-    if options.predictions is not None and found.predictions is not None:
-        classes = {} if given.source is None else given.source.classes
-        report.write_predictions(options.predictions, found.predictions, classes)
+        parameters.save(options.save, minimum.parameters, about)
+    if options.predictions is not None and minimum.predictions is not None:
+        classes = {} if problem.source is None else problem.source.classes
+        report.write_predictions(options.predictions, minimum.predictions, classes)
     if plot is not None and not plot.is_text:
-        plot.show(found, given, others)
+        plot.show(minimum, problem, others)
 
 
 def _run(
-    given: Given,
+    problem: MinimizeProblem,
     output: Output,
     options: Minimize,
     others: Sequence[Observer],
@@ -134,85 +134,87 @@ def _run(
     """
     from gradcli.minimize.minimize import minimize
 
-    names = entries(given.start.values)
+    names = entries(problem.start.values)
     stride = options.every
     if stride is None and not output.pretty and options.is_first_order and options.tol == 0:
         stride = 1  # no test ends the run: its steps are what is asked for
     is_drawn = options.plot == "-"
-    is_shown = output.pretty and not is_drawn and (stride is not None or not given.also)
+    is_shown = output.pretty and not is_drawn and (stride is not None or not problem.also)
     table = steps.Table(stride) if is_shown else None
     stride = None if is_drawn else stride
     with steps.log_file(options.log, steps.columns(names)) as log:
-        observers = [steps.Reader(output), steps.LiveLine(given.about), table, *others, log]
+        observers = [steps.Reader(output), steps.LiveLine(problem.about), table, *others, log]
         if stride is not None and table is None and not output.json:
             observers.append(steps.Rows(names, output, stride))
-        found = minimize(
-            **given.request._asdict(),
+        minimum = minimize(
+            **problem.request._asdict(),
             observers=[each for each in observers if each is not None],
             resumed=resumed,
-            predicts=options.predictions is not None or bool(given.also),
+            predicts=options.predictions is not None or bool(problem.also),
             influences=options.influence,
         )
     if table is not None:
-        table.show(names, output, found.latest)
-    quantities: Sequence[Quantity] = ()
+        table.show(names, output, minimum.latest)
+    quantities: Sequence[report.Quantity] = ()
     if derived:
-        quantities = evaluated(derived, found, given.start.fixed)
-    if given.also:
-        return found
+        quantities = report.evaluated(derived, minimum, problem.start.fixed)
+    if problem.also:
+        return minimum
     if stride is None or output.pretty or output.json:
-        report.show(found, output, given.settings.confidence, quantities)
+        report.show(minimum, output, problem.settings.confidence, quantities)
     else:  # the steps take the place of the table
         for each in quantities:
             note(f"{each.name} = {each.known or each.value}")
-    return found
+    return minimum
 
 
 # ---------------------------------------------------------------- checkpoints
 
 
-def _continued(given: Given, options: Minimize) -> tuple[Keeper | None, dict[str, Any] | None]:
+def _continued(
+    problem: MinimizeProblem, options: Minimize
+) -> tuple[CheckpointWriter | None, dict[str, Any] | None]:
     """Return what writes the checkpoint, and the state to go on from."""
     if options.checkpoint is None and options.resume is None:
         return None, None
     from gradcli.data.rows import FileRows, fingerprint
-    from gradcli.minimize.continuing import Keeper, identity, state_of
+    from gradcli.minimize.checkpoints import CheckpointWriter, identity, state_of
 
-    start = given.start
+    start = problem.start
     if (options.starts or 1) > 1:
         message = "--starts makes many runs, and a checkpoint holds one"
         raise UsageError(message, hint="leave out --starts or --checkpoint")
     same = options.identity()
     if options.learns:
         same |= {"batch": options.batch or "all rows", "seed": options.seed}
-        if isinstance(given.rows, FileRows):
+        if isinstance(problem.rows, FileRows):
             same["memory"] = options.memory  # rows are shuffled in blocks of that size
     else:
         same["batch"] = None
-    who = identity(
+    run_identity = identity(
         start.source,
         start.values,
         start.fixed,
         start.bounds,
-        None if given.rows is None else fingerprint(given.rows),
+        None if problem.rows is None else fingerprint(problem.rows),
         same,
     )
-    state = None if options.resume is None else state_of(options.resume, who)
-    keeper = (
+    state = None if options.resume is None else state_of(options.resume, run_identity)
+    checkpoint_writer = (
         None
         if options.checkpoint is None
-        else Keeper(options.checkpoint, options.checkpoint_every, who)
+        else CheckpointWriter(options.checkpoint, options.checkpoint_every, run_identity)
     )
-    return keeper, state
+    return checkpoint_writer, state
 
 
-def _say_rows(given: Given) -> None:
+def _say_rows(problem: MinimizeProblem) -> None:
     """Say on stderr what a reader of the result should know about the rows."""
-    if given.source is None or given.rows is None:
+    if problem.source is None or problem.rows is None:
         return
     from gradcli.data.rows import FileRows
 
-    data.say_classes(given.source, given.rows.entries)
-    data.say_read(given.source)
-    if isinstance(given.rows, FileRows):
+    data.say_classes(problem.source, problem.rows.entries)
+    data.say_read(problem.source)
+    if isinstance(problem.rows, FileRows):
         note("the data are read in blocks, again and again; --memory says how much may be held")

@@ -31,7 +31,7 @@ WORDS = {*FOREIGN, "at", "where", "and", "set"}
 
 def operand_hint(formula: str, words: Sequence[str]) -> str | None:
     """Return what to say about the first word behind a formula that is not NAME=VALUE."""
-    place, word = next(((i, w) for i, w in enumerate(words) if not _is_pair(w)), (0, ""))
+    index, word = next(((i, w) for i, w in enumerate(words) if not _is_pair(w)), (0, ""))
     if _FUNCTION.fullmatch(word):
         made = f"{word}; {formula}"
         return f"write {made}" if finding(made) is None and made.isprintable() else None
@@ -40,14 +40,14 @@ def operand_hint(formula: str, words: Sequence[str]) -> str | None:
         return f"write {' '.join(pairs)}"
     if not word or "=" in word:
         return None
-    rest = [*words[place:], "="]
+    rest = [*words[index:], "="]
     others = rest[: next(i for i, w in enumerate(rest) if "=" in w)]
     whole = " ".join([formula, *others])
     is_torn = finding(formula) is not None or bool(_OPERATOR.fullmatch(word))
     if is_torn and len(whole) <= LONGEST_SHOWN and whole.isprintable() and finding(whole) is None:
         return f"put the formula in quotes: {quote(whole)}"
-    if word == "to" and place and len(others) > 1 and is_number(others[1]):
-        return f"write {words[place - 1]}:{others[1]}:1"
+    if word == "to" and index and len(others) > 1 and is_number(others[1]):
+        return f"write {words[index - 1]}:{others[1]}:1"
     if word in WORDS:
         return f"remove '{word}'"
     name, after = word.lstrip("-"), others[1:2]

@@ -29,7 +29,7 @@ LABEL_WIDTHS = 24, 20, 16, 12
 ones are tried before a table is split."""
 
 SHOWN_NOTES = 5
-"""How many notes of one formula are said; of more only the number."""
+"""The most notes of one formula that are said; of further ones only the number."""
 
 RED, BOLD, BLUE, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[34m", "\x1b[0m"
 
@@ -103,13 +103,13 @@ class Output(Sheet):
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        place: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
         """Close the file that was named."""
         if kind is None:
             self.finish()
         elif self._opened is not None:
-            self._opened.__exit__(kind, error, place)
+            self._opened.__exit__(kind, error, traceback)
 
     # ------------------------------------------------------------ lines and tables
 
@@ -197,8 +197,8 @@ class Output(Sheet):
         from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for place, header in enumerate(headers):
-            numeric = place >= right
+        for index, header in enumerate(headers):
+            numeric = index >= right
             justify: Any = "right" if numeric else "left"
             table.add_column(Text(header), justify=justify, no_wrap=numeric, overflow="fold")
         for row in rows:
@@ -311,27 +311,27 @@ def _parts(
     sizes[:right] = [min(size, widest) for size in sizes[:right]]
     parts: list[list[int]] = [[*range(labels)]]
     left = room - sum(sizes[:labels])
-    for place in range(labels, len(headers)):
-        left -= sizes[place]
+    for index in range(labels, len(headers)):
+        left -= sizes[index]
         if left < 0 and len(parts[-1]) > labels:
             parts.append([*range(labels)])
-            left = room - sum(sizes[:labels]) - sizes[place]
-        parts[-1].append(place)
+            left = room - sum(sizes[:labels]) - sizes[index]
+        parts[-1].append(index)
     return parts
 
 
-def said_of_digits(here: Point | Sums) -> dict[str, Any]:
+def said_of_digits(point: Point | Sums) -> dict[str, Any]:
     """Return what a document says about digits: how many of the value and of derivatives.
 
     Where all that binds a name in them is proved, it says so.
     """
-    if not here.digits:
+    if not point.digits:
         return {}
-    names = {name: n for name, n in here.digits.items() if name}
+    names = {name: n for name, n in point.digits.items() if name}
     said: dict[str, Any] = {
-        "digits": {"value": here.digits[""]} | ({"gradient": names} if names else {})
+        "digits": {"value": point.digits[""]} | ({"gradient": names} if names else {})
     }
-    proofs = getattr(here, "proofs", {})
+    proofs = getattr(point, "proofs", {})
     return said | ({"proved": True} if proofs and all(proofs.values()) else {})
 
 
@@ -342,16 +342,16 @@ def note(text: str) -> None:
     complain(f"{styled('note:', BLUE)} {printable(text, 1000)}")
 
 
-def say_notes(notes: Sequence[Note], where: str = "") -> None:
+def say_notes(notes: Sequence[Note], prefix: str = "") -> None:
     """Say the notes about derivatives, of many only the first and their number."""
     for remark in notes[:SHOWN_NOTES]:
-        note(where + str(remark))
+        note(prefix + str(remark))
     if len(notes) > SHOWN_NOTES:
-        note(f"{where}and {len(notes) - SHOWN_NOTES} more; in JSON are all")
+        note(f"{prefix}and {len(notes) - SHOWN_NOTES} more; in JSON are all")
 
 
 def error(problem: GradcliError, *, json: bool = False) -> None:
-    """Say on stderr what went wrong: sentence, place and repair, or one JSON object."""
+    """Say on stderr what went wrong: sentence, location and repair, or one JSON object."""
     if json:
         from gradcli.graph.literals import json_text
 
@@ -361,7 +361,7 @@ def error(problem: GradcliError, *, json: bool = False) -> None:
 
 
 def error_text(problem: GradcliError) -> str:
-    """Return what went wrong as lines for a reader: sentence, place and repair."""
+    """Return what went wrong as lines for a reader: sentence, location and repair."""
     first, *rest = problem.render(min(width(sys.stderr), 200)).split("\n")
     lines = [styled(line, BOLD) if line and not line.strip(" ^") else line for line in rest]
     return "\n".join([f"{styled('error:', RED)} {first}", *lines])

@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from gradcli.cli.data import check_writable, scattered
+from gradcli.cli.data import check_writable, read_points
 from gradcli.cli.output import note, width
 from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data import OverRows
-    from gradcli.cli.given import Given
+    from gradcli.cli.minimize_arguments import MinimizeProblem
     from gradcli.cli.options import Eval, Grad, Minimize, Plot
     from gradcli.cli.output import Output
     from gradcli.minimize.minimum import Epoch, Iterate, Minimum
     from gradcli.pictures.plots.chart import Chart
     from gradcli.plotting.curves import Function
-    from gradcli.plotting.data import Scattered
+    from gradcli.plotting.data import ScatterPoints
     from gradcli.plotting.descent import Overlay
     from gradcli.tables.ranges import Range
     from gradcli.tables.uncertain import RowErrors
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 INCHES = 1.0, 40.0
 COLUMNS = 20, 1000
 ROWS = 4, 500
-"""The limits of --size."""
+"""The least and greatest --size: inches of a picture, columns and rows of characters."""
 MOST_STEPS = 300
-"""How many steps a page has as they were made, evenly spaced."""
+"""The most steps that a lesson page records, evenly spaced."""
 BRAILLE_AND_BLOCKS = "⣿█┤→•"
-"""What an encoding must have for a fine plot in the terminal."""
+"""Characters that the encoding must have for a plot of Braille dots and blocks in the terminal."""
 
 
 class Target(NamedTuple):
@@ -112,7 +112,7 @@ def show(
     chart: Chart,
     to: Target,
     output: Output,
-    points: Scattered | None = None,
+    points: ScatterPoints | None = None,
     headings: Mapping[str, str] | None = None,
 ) -> None:
     """Write the plot to its file, or add it to the output, and say its notes.
@@ -120,9 +120,9 @@ def show(
     `points` lie over it; `headings` are those of columns, for its labels.
     """
     if points is not None:
-        from gradcli.plotting.data import laid
+        from gradcli.plotting.data import with_points
 
-        chart = laid(chart, points)
+        chart = with_points(chart, points)
     chart = drawable(dressed(chart, to.looks, headings))
     if to.picture_format is None:
         from gradcli.pictures.plots.characters import Style, lines
@@ -174,12 +174,12 @@ def over_ranges(
         shown = [name for name in wrt if is_chosen or name in problem.ranges]
         functions.append(_function(problem, output, problem.ranges, shown))
     functions += [_function(problem, output, problems[0][0].ranges) for problem in beside]
-    points = None if to.points is None else scattered(options, to.points)
+    points = None if to.points is None else read_points(options, to.points)
     show(chart(functions), to, output, points)
     if to.is_text:
         return
     for problem, wrt in problems:
-        output.label = problem.source if problem.where else None
+        output.label = problem.source if problem.prefix else None
         tables.show(problem, output, wrt, gaps=True)
 
 
@@ -190,7 +190,7 @@ def _function(
     from gradcli.plotting.curves import Function
 
     nonfinite, errors = output.allow_nonfinite, None if wrt else _row_errors(problem)
-    return Function(problem.formula, problem.values, ranges, wrt, nonfinite, errors, problem.where)
+    return Function(problem.formula, problem.values, ranges, wrt, nonfinite, errors, problem.prefix)
 
 
 def _row_errors(problem: Problem) -> RowErrors | None:
@@ -241,12 +241,12 @@ class MinimumPlot(Thinned):
         super().__init__(KEPT_STEPS)
         self._to = to
         self._output = output
-        self._points: Scattered | None = None
+        self._points: ScatterPoints | None = None
         if to.points is not None:
             if options.learns:
                 message = "--points lies over a contour or a fit, and epochs have curves alone"
                 raise UsageError(message, hint="leave out --points")
-            self._points = scattered(options, to.points)
+            self._points = read_points(options, to.points)
         self._overlays: list[Overlay] = []
         for path in options.overlay:
             from gradcli.plotting.descent import read_log
@@ -263,52 +263,54 @@ class MinimumPlot(Thinned):
         """Whether the plot is drawn with characters on stdout."""
         return self._to.is_text
 
-    def check(self, given: Given) -> None:
+    def check(self, problem: MinimizeProblem) -> None:
         """Raise UsageError for points where it is sure that nothing is for them to lie over."""
-        count = len(entries(given.start.values))
-        if self._points is not None and given.rows is None and count > 2:
+        count = len(entries(problem.start.values))
+        if self._points is not None and problem.rows is None and count > 2:
             message = f"--points lies over the contour of two parameters, and this run has {count}"
             hold = ", or hold others with --fix"
             raise UsageError(message, hint=f"leave out --points{hold}")
 
-    def show(self, found: Minimum, given: Given, others: Sequence[Minimum] = ()) -> None:
+    def show(
+        self, minimum: Minimum, problem: MinimizeProblem, others: Sequence[Minimum] = ()
+    ) -> None:
         """Write the plot of what was found, or add it to the output; beside it are `others`."""
-        from gradcli.plotting.data import can_hold
+        from gradcli.plotting.data import takes_points
 
         iterates = self.iterates
-        if not found.epochs and not iterates:
+        if not minimum.epochs and not iterates:
             note("no epoch was completed, so there is no plot")
         else:
-            chart = _chart(found, iterates, given, self._overlays, others)
-            headings = None if given.source is None else given.source.headings
+            chart = _chart(minimum, iterates, problem, self._overlays, others)
+            headings = None if problem.source is None else problem.source.headings
             points = self._points
-            if points is not None and not can_hold(chart):
+            if points is not None and not takes_points(chart):
                 note("the plot has no contour and no fit of one predictor for --points to lie over")
                 points = None
             show(chart, self._to, self._output, points, headings)
 
 
 def _chart(
-    found: Minimum,
+    minimum: Minimum,
     iterates: Sequence[Iterate],
-    given: Given,
+    problem: MinimizeProblem,
     overlays: Sequence[Overlay],
     others: Sequence[Minimum],
 ) -> Chart:
     from gradcli.minimize.task import task
-    from gradcli.plotting.descent import chart, has_way
+    from gradcli.plotting.descent import chart, has_descent
 
-    request, settings = given.request, given.settings
+    request, settings = problem.request, problem.settings
     is_held = isinstance(request.data, dict)
     objective, numbers = None, 1
-    if has_way(found) and is_held:
-        objective = task(*request).objective
+    if has_descent(minimum) and is_held:
+        objective = task(request).objective
         numbers = max([array.size for array in request.data.values()], default=1)
     sigma = None
-    if settings.sigma is not None and given.rows is not None:
+    if settings.sigma is not None and problem.rows is not None:
         sigma = (request.data if is_held else request.data.hold().held)[settings.sigma]
-    bounds, confidence = given.start.bounds, settings.confidence
-    return chart(found, iterates, objective, bounds, numbers, sigma, confidence, overlays, others)
+    bounds, confidence = problem.start.bounds, settings.confidence
+    return chart(minimum, iterates, objective, bounds, numbers, sigma, confidence, overlays, others)
 
 
 # ---------------------------------------------------------------- minimize -o
@@ -327,23 +329,21 @@ class Lesson(Thinned):
         if point is not None:
             self._epochs.append((epoch.epoch, point))
 
-    def write(self, found: Minimum, given: Given) -> None:
+    def write(self, minimum: Minimum, problem: MinimizeProblem) -> None:
         """Write the page of what was found."""
         from gradcli.data import files
         from gradcli.graph.printing import latex_lines
         from gradcli.pictures.lesson.page import descent
-        from gradcli.plotting.replay import Run, learned, replay
+        from gradcli.plotting.replay import learned, replay
 
-        formula, start, data = given.formula, given.start, given.request.data
-        columns = data if isinstance(data, dict) else None
-        run = Run(formula, start.values, start.fixed, columns, given.settings)
         if self._epochs:
-            content = learned(run, found, self._epochs)
+            content = learned(problem.request, minimum, self._epochs)
         elif self.iterates:
-            content = replay(run, found, self.iterates)
+            content = replay(problem.request, minimum, self.iterates)
         else:
             note("no epoch was completed, so there is no lesson")
             return
-        said = f"{found.method} ({found.why}) {found.reason}"
+        said = f"{minimum.method} ({minimum.why}) {minimum.reason}"
+        formula = problem.formula
         lines = latex_lines(formula.graph, formula.id, is_model=formula.is_model)
-        files.write(self._path, descent(start.source, lines, content, said))
+        files.write(self._path, descent(problem.start.source, lines, content, said))

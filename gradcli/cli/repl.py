@@ -14,7 +14,15 @@ from contextlib import suppress
 from gradcli.cli import arguments
 from gradcli.cli.batch import statements
 from gradcli.cli.output import Output, complain, error, say_notes, width
-from gradcli.errors import ExitCode, GradcliError, NameValueError, Terminated, UsageError, printable
+from gradcli.errors import (
+    ExitCode,
+    FormulaError,
+    GradcliError,
+    NameValueError,
+    Terminated,
+    UsageError,
+    printable,
+)
 from gradcli.formula import parse
 from gradcli.graph.literals import value_text
 from gradcli.language.bindings import binding
@@ -79,15 +87,21 @@ class Session:
         line = line.strip().removeprefix("$ ").removeprefix("gradcli ").strip()
         word, _, rest = line.partition(" ")
         own: dict[str, Callable[[str], None]] = {"help": _help, "vars": self._vars}
-        own |= {"save": self._save, "quit": _quit, "exit": _quit}
+        own |= {"save": self._save, **dict.fromkeys(("quit", "exit", "quit()", "exit()"), _quit)}
         is_word = word not in self.known() and not rest.lstrip().startswith("=")
         if is_word and word in own:
             own[word](rest.strip())
         elif is_word and word in COMMANDS:
             self._command(word, rest)
         else:
-            for part in parts_of(line):
-                self._statement(part)
+            try:
+                for part in parts_of(line):
+                    self._statement(part)
+            except FormulaError:
+                if not _has_options(line):
+                    raise
+                message = "options stand behind a word"
+                raise UsageError(message, hint=f"write eval {line}") from None
 
     def _statement(self, text: str) -> None:
         head, body = _definition(text)
@@ -159,20 +173,20 @@ class Session:
 
                 tables.show(problem, output)
                 return
-            here = problem.at_values(output)
-            show_value(problem, here, output)
-            self._set(ANSWER, here.value)
+            point = problem.at_values(output)
+            show_value(problem, point, output)
+            self._set(ANSWER, point.value)
             names = [name for name in problem.values if name != ANSWER]
             if names and not problem.formula.graph.shape(problem.formula.id):
                 try:
-                    slopes = here.gradient(names)
+                    slopes = point.gradient(names)
                     said = ", ".join(f"∂/∂{n} = {output.cell(slopes[n])}" for n in names)
                 except GradcliError as problem_there:
                     said = problem_there.message
                 said = said if len(said) <= width() else said[: width() - 1] + "…"
                 output.line(f"\x1b[90m{said}\x1b[0m" if output.colored else said)
         if names and not problem.errors:  # with errors they are said
-            say_notes(here.notes(names))
+            say_notes(point.notes(names))
 
     # ------------------------------------------------------------ formulas of the session
 
@@ -221,14 +235,14 @@ class Session:
         shapes = {n: shape_of(self.values[n]) for n in used if n in self.values}
         with suppress(GradcliError):  # what it is will be said by the command
             used = set(parse(source, shapes).free_names) | (used if taken else set())
-        given = [
+        pairs = [
             f"{name}={self.typed[name]}"
             for name in self.values
             if name in used and name not in taken
         ]
         if word == "plot":
             others = others if "--plot" in others else [*others, "--plot", "-"]
-        invocation = request(["eval" if word == "plot" else word, source, *given, *others])
+        invocation = request(["eval" if word == "plot" else word, source, *pairs, *others])
         self.formula = formula
         _run(invocation)
 
@@ -274,6 +288,14 @@ def parts_of(line: str) -> list[str]:
         for start, end in statements(tokens)
         if end > start
     ]
+
+
+def _has_options(line: str) -> bool:
+    """Return whether options of eval stand in a line that begins with no word."""
+    from gradcli.cli.options import Eval
+
+    words = {word.partition("=")[0] for word in line.split() if word.startswith("--")}
+    return any(words & {*record.flags} for record in Eval.records().values())
 
 
 def _definition(text: str) -> tuple[list[str], str]:
@@ -323,7 +345,7 @@ def _run(invocation: Invocation | int) -> None:
         try:
             invocation.run()
         except GradcliError as problem:
-            if "json" not in invocation.given:
+            if "json" not in invocation.texts:
                 raise
             error(problem, json=True)
 

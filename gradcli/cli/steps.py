@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from gradcli.minimize.minimum import Epoch, Iterate
 
 QUIET_SECONDS = 0.5
-"""How long a run may take before a line says that it is at work."""
+"""Seconds that a run may take before a line on stderr says how far it is."""
 WIDTH = 11
-"""Columns of a number in rows that are printed on a terminal as they are made."""
+"""Width, in characters, of a number in rows that a terminal gets as they are made."""
 PATIENCE = 1.0
-"""Seconds that a step may take to its end; then, or at a second signal, it is broken off."""
+"""Seconds that a step may take after a signal; then, or at a second signal, it is interrupted."""
 
 
 def columns(names: Sequence[str]) -> list[Column]:
@@ -74,18 +74,14 @@ class Rows(Observer):
 
     def __init__(self, names: Sequence[str], output: Output, stride: int) -> None:
         self._stream = Stream(columns(names), output)
-        self._stride = stride
+        self.stride: int = stride
         self._skipped: Iterate | None = None
 
     def step(self, record: Iterate) -> None:
         """Print the step if it is one of those to show."""
-        self._skipped = record if record.step % self._stride else None
+        self._skipped = record if record.step % self.stride else None
         if self._skipped is None:
             self._stream.row(record)
-
-    def following(self, step: int) -> int:
-        """Return the next step to print."""
-        return step - step % self._stride + self._stride
 
     def end(self) -> None:
         """Print the last step if it was passed over."""
@@ -108,6 +104,8 @@ LOG_FORMATS: dict[str, Callable[[list[str], list[Any] | None], str]] = {
 class Log(Observer):
     """Rows of a log file, with numbers that read back exactly."""
 
+    stride = 1
+
     def __init__(self, add: Callable[[str], None], columns: Sequence[Column], ending: str) -> None:
         self._add = add
         self._line = LOG_FORMATS[ending]
@@ -121,10 +119,6 @@ class Log(Observer):
     def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:  # noqa: ARG002
         """Write the row of an epoch."""
         self._write(epoch)
-
-    def following(self, step: int) -> int:
-        """Return the step after this one."""
-        return step + 1
 
     def _write(self, item: Any) -> None:
         if not self._keys:  # only now: an error at the start leaves the file of before
@@ -157,12 +151,12 @@ class Table(Thinned):
     def show(self, names: Sequence[str], output: Output, latest: Sequence[Iterate]) -> None:
         """Add the table, and the latest steps, to the output, with as many columns as fit."""
         self.thin(self._room)
-        shown = {iterate.step: iterate for iterate in (*self._kept, *latest)}
+        shown = {iterate.step: iterate for iterate in (*self._sampled, *latest)}
         table = columns(names)
         headers = headings(table, output.form)
         rows = [cells(table, shown[step], output) for step in sorted(shown)]
-        place = headers.index(names[0])
-        fitting = _fitting([headers, *rows], range(place, place + len(names)))
+        index = headers.index(names[0])
+        fitting = _fitting([headers, *rows], range(index, index + len(names)))
         hidden = len(headers) - len(fitting)
         output.table([headers[i] for i in fitting], [[row[i] for i in fitting] for row in rows])
         if hidden:
@@ -170,27 +164,40 @@ class Table(Thinned):
             output.line(f"{hidden} more parameter{do} not fit this width")
 
 
-class LiveLine(Observer):
-    """On a terminal, a line on stderr that says how far a long run is, and goes when it ends."""
+class Periodic(Observer):
+    """Looks at a long run a few times a second, of whatever run the steps are."""
 
     sees_all_runs = True
 
-    def __init__(self, about: Callable[[], str]) -> None:
-        self._next = math.inf if not is_terminal(sys.stderr) else 0.0
-        self._shown = False
-        self._about = about
-        """Returns what is to be said besides of who computes."""
+    def __init__(self, *, is_wanted: bool) -> None:
+        self._next = 0.0 if is_wanted else math.inf
 
     def start(self) -> None:
         """Begin to count the seconds."""
         self._next += time.monotonic() + QUIET_SECONDS
 
     def step(self, record: Iterate) -> None:
-        """Write the line anew, a few times a second."""
+        """Look at the step if it is time to."""
         now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + 0.2
+        if now >= self._next:
+            self._next = now + 0.2
+            self.look(record)
+
+    def look(self, record: Iterate) -> None:
+        """Look at a step."""
+
+
+class LiveLine(Periodic):
+    """On a terminal, a line on stderr that says how far a long run is, and goes when it ends."""
+
+    def __init__(self, about: Callable[[], str]) -> None:
+        super().__init__(is_wanted=is_terminal(sys.stderr))
+        self._shown = False
+        self._about = about
+        """Returns what is to be said besides of who computes."""
+
+    def look(self, record: Iterate) -> None:
+        """Write the line anew."""
         text = (
             f"step {record.step}, value {record.value:.6g}, "
             f"|gradient| {record.gradient_norm:.2g}{self._about()} (Ctrl-C stops)"
@@ -210,25 +217,16 @@ class LiveLine(Observer):
             sys.stderr.flush()
 
 
-class Reader(Observer):
+class Reader(Periodic):
     """Ends a run for whose result nobody waits: the reader of the pipe went away."""
 
-    sees_all_runs = True
-
     def __init__(self, output: Output) -> None:
-        self._next = 0.0 if output.path is None else math.inf
+        super().__init__(is_wanted=output.path is None)
 
-    def start(self) -> None:
-        """Begin to count the seconds."""
-        self._next += time.monotonic() + QUIET_SECONDS
-
-    def step(self, record: Iterate) -> None:  # noqa: ARG002 - as every observer
-        """Look after the reader a few times a second. Raises BrokenPipeError."""
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + 0.2
-            if _is_left(sys.stdout):
-                raise BrokenPipeError
+    def look(self, record: Iterate) -> None:  # noqa: ARG002 - whatever the step
+        """Look after the reader. Raises BrokenPipeError."""
+        if _is_left(sys.stdout):
+            raise BrokenPipeError
 
 
 def _is_left(stream: Any) -> bool:
@@ -246,11 +244,11 @@ def _fitting(rows: Sequence[Sequence[str]], parameters: range) -> list[int]:
     sizes = [max(len(row[i]) for row in rows) + 3 for i in range(len(rows[0]))]
     room = width() - sum(size for i, size in enumerate(sizes) if i not in parameters)
     shown = []
-    for place in range(len(sizes)):
-        if place in parameters:
-            room -= sizes[place]
-        if place not in parameters or room >= 0:
-            shown.append(place)
+    for index in range(len(sizes)):
+        if index in parameters:
+            room -= sizes[index]
+        if index not in parameters or room >= 0:
+            shown.append(index)
     return shown
 
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 SHOWN_ROWS = 40
-"""A longer table is shown on a terminal by its first and last rows."""
+"""The most rows of a table on a terminal; of a longer one the first and last rows are shown."""
 
 
 HELD = 16 << 20
-"""Characters of a table that wait for the rows after them, so that an error comes before it."""
+"""Characters of a table that are buffered, so that an early error leaves stdout empty."""
 
 
 def show(
@@ -53,9 +53,9 @@ def show(
     make = partial(ranges.Table, problem.formula, problem.values, problem.ranges, gaps=gaps)
     table = _shown(_Headings(problem, names, names, (), wrt), make, output)
     if not gaps:
-        _say_kinks(table, problem.formula, problem.where)
+        _say_kinks(table, problem.formula, problem.prefix)
     for sentence in [*table.notes(), *_single(problem)][:SHOWN_NOTES]:
-        note(problem.where + sentence)
+        note(problem.prefix + sentence)
 
 
 class _Headings(NamedTuple):
@@ -98,7 +98,7 @@ def _shown(head: _Headings, make: Callable[..., Table], output: Output) -> Table
         except (MathematicsError, ShapeError) as error:
             if errors.are_needed(problem):
                 raise
-            note(f"{problem.where}the values have no standard errors: {error.message}")
+            note(f"{problem.prefix}the values have no standard errors: {error.message}")
         else:
             return with_errors
     table = make(head.wrt)
@@ -129,9 +129,9 @@ def show_rows(over: OverRows, output: Output, wrt: Sequence[str] = ()) -> None:
     inputs = [entry for each in formula.columns.items() for entry in entry_names(*each)]
     head = _Headings(over.problem(), names, inputs, formula.entry, wrt)
     table = _shown(head, partial(RowTable, formula), output)
-    _say_kinks(table, formula.formula, over.where)
+    _say_kinks(table, formula.formula, over.prefix)
     for sentence in table.notes():
-        note(over.where + sentence)
+        note(over.prefix + sentence)
 
 
 def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
@@ -151,21 +151,21 @@ def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
         output.block(before)
 
 
-def _say_kinks(table: Table, formula: Formula, where: str = "") -> None:
+def _say_kinks(table: Table, formula: Formula, prefix: str = "") -> None:
     for node, sentence in list(table.kinks.items())[:SHOWN_NOTES]:
-        note(f"{where}{sentence}: {node_label(formula.graph, node)}")
+        note(f"{prefix}{sentence}: {node_label(formula.graph, node)}")
 
 
 def _single(problem: Problem) -> list[str]:
     """Return what is to be said about sums and the like of one number, as sum(x) over a range."""
     graph, root = problem.formula.graph, problem.formula.id
     order = graph.reachable([root])
-    moving = {node for name, node in graph.variables([root]).items() if name in problem.ranges}
+    varying = {node for name, node in graph.variables([root]).items() if name in problem.ranges}
     example = next(iter(problem.ranges))
     return [
         f"{graph.rows[node][0].name} has one number in each row; for all numbers at once give an "
         f"array, as in {example}=[1, 2, 3]: {node_label(graph, node)}"
-        for node in sorted(graph.depending_on(moving, order))
+        for node in sorted(graph.depending_on(varying, order))
         if graph.rows[node][0].payload == "axis" and not graph.shape(graph.rows[node][1][0])
     ]
 

@@ -150,8 +150,8 @@ def _asking(command: Command) -> Callable[..., Invocation]:
 
     def ask(**typed: Any) -> Invocation:
         operands = typed.pop("words") or []
-        given = {field: value for field, value in typed.items() if value not in (None, False, [])}
-        return Invocation(command, operands, given)
+        texts = {field: value for field, value in typed.items() if value not in (None, False, [])}
+        return Invocation(command, operands, texts)
 
     operands = typer.Argument(
         help="The formula (- for stdin, @FILE for a file), then a value for each of its names.",

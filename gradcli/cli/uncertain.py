@@ -31,17 +31,19 @@ if TYPE_CHECKING:
     from gradcli.uncertainty.propagation import Inputs, Samples, Uncertainty
 
 
-def relative(slopes: Mapping[str, Any], problem: Problem, here: Any) -> dict[str, Any]:
+def relative(slopes: Mapping[str, Any], problem: Problem, point: Any) -> dict[str, Any]:
     """Return the elasticities x/f df/dx: by how many percent the value moves for one of x.
 
     Raises MathematicsError for a value of 0, of which there is no part.
     """
-    if not here.value:
+    if not point.value:
         message = "the value is 0, so that it has no relative derivatives"
         raise MathematicsError(message, hint="leave out --relative")
-    given = {**problem.data, **problem.values}
+    values = {**problem.data, **problem.values}
     return {
-        name: (given[name] if given.get(name) is not None else here.at(name)) * slope / here.value
+        name: (values[name] if values.get(name) is not None else point.at(name))
+        * slope
+        / point.value
         for name, slope in slopes.items()
     }
 
@@ -61,9 +63,9 @@ class Errors:
         if not isinstance(options, Uncertain):
             options = Eval()
         self.correlations = {pair: float(text) for pair, text in options.correlate.items()}
-        given = options.sigma_of
-        self.numbers = {name: float(text) for name, text in given.items() if is_number(text)}
-        self.columns = {name: text for name, text in given.items() if name not in self.numbers}
+        sigmas = options.sigma_of
+        self.numbers = {name: float(text) for name, text in sigmas.items() if is_number(text)}
+        self.columns = {name: text for name, text in sigmas.items() if name not in self.numbers}
         self.confidence = options.confidence
         self.samples = options.samples if isinstance(options, Eval) else None
         self._seed = options.seed
@@ -76,8 +78,8 @@ class Errors:
 
         Raises NameValueError for names that the formula does not use.
         """
-        given = {**problem.errors, **self.numbers}
-        if not (given or self.is_asked or self._fitted):
+        errors = {**problem.errors, **self.numbers}
+        if not (errors or self.is_asked or self._fitted):
             return None
         from gradcli.uncertainty.propagation import NONE, inputs
 
@@ -89,8 +91,8 @@ class Errors:
             if name in problem.errors:
                 message = f"{name} has two errors, one behind ± and one of --sigma-of"
                 raise NameValueError(message, hint="leave out one of them")
-        fitted = (self._fitted or NONE).only([name for name in own if name not in given])
-        found = inputs(given, self.correlations, fitted)
+        fitted = (self._fitted or NONE).only([name for name in own if name not in errors])
+        found = inputs(errors, self.correlations, fitted)
         if not found.names and self.is_asked and not self.columns:
             message = "no name of the formula has an error"
             raise NameValueError(message, hint="give errors as x=1.0±0.1, or --sigma-of x=0.1")
@@ -103,15 +105,15 @@ class Errors:
     def refuse(self, problem: Problem, message: str, hint: str) -> None:
         """Say that errors are left out; where they are needed, as an error."""
         if self.are_needed(problem):
-            raise UsageError(problem.where + message, hint=f"{hint}, or leave out the errors")
+            raise UsageError(problem.prefix + message, hint=f"{hint}, or leave out the errors")
         if self.of(problem) is not None:
-            note(f"{problem.where}{message}")
+            note(f"{problem.prefix}{message}")
 
     def are_wanted(self, problem: Problem, output: Output) -> bool:
         """Whether the error is to be shown: a pipe that only --params gave errors gets a number."""
         return self.are_needed(problem) or output.json or output.pretty
 
-    def at(self, here: Point, problem: Problem, output: Output | None = None) -> Result | None:
+    def at(self, point: Point, problem: Problem, output: Output | None = None) -> Result | None:
         """Return the value with its error; None where no name has one, or none is wanted.
 
         Where only a saved fit would give it and cannot, a note says so.
@@ -119,15 +121,22 @@ class Errors:
         from gradcli.uncertainty.propagation import propagate
 
         is_wanted = output is None or self.are_wanted(problem, output)
-        given = self.of(problem) if is_wanted else None
-        if given is None:
+        inputs = self.of(problem) if is_wanted else None
+        if inputs is None:
             return None
+        for name in {**self.numbers, **self.columns}:
+            if name in problem.data:
+                message = (
+                    f"the formula has one value for all rows; errors of {name} do not go into it"
+                )
+                hint = f"leave out --sigma-of {name}, or write the formula of a row"
+                raise UsageError(problem.where + message, hint=hint)
         try:
-            found = propagate(here, given)
+            found = propagate(point, inputs)
         except (MathematicsError, ShapeError) as error:
             if self.are_needed(problem):
                 raise
-            note(f"{problem.where}the value has no standard error: {error.message}")
+            note(f"{problem.prefix}the value has no standard error: {error.message}")
             return None
         drawn = None
         if self.samples is not None:
@@ -135,9 +144,9 @@ class Errors:
 
             graph, root = problem.formula.graph, problem.formula.id
             values = {**problem.data, **problem.values}
-            drawn = sampled(graph, root, values, given, found, self.samples, self._seed)
-        notes = [*here.remarks, *here.notes(given.bases)]
-        return Result(found, self.confidence, given, drawn, notes)
+            drawn = sampled(graph, root, values, inputs, found, self.samples, self._seed)
+        notes = [*point.remarks, *point.notes(inputs.bases)]
+        return Result(found, self.confidence, inputs, drawn, notes)
 
     def of_rows(self, problem: Problem) -> RowErrors | None:
         """Return the uncertain numbers of a table; None for a table without errors.
@@ -148,19 +157,19 @@ class Errors:
             option = "--samples" if self.samples is not None else "--confidence"
             message = f"{option} is for one value, and the formula has many"
             raise UsageError(message, hint="a table has the standard error of each value")
-        given = self.of(problem)
-        if given is None:
+        inputs = self.of(problem)
+        if inputs is None:
             return None
         from gradcli.tables.uncertain import RowErrors
 
-        other = next((name for name in given.names if "[" in name), None)
+        other = next((name for name in inputs.names if "[" in name), None)
         if other is None:
-            return RowErrors(given, self.columns)
+            return RowErrors(inputs, self.columns)
         message = f"{other} is a number of an array, and a table takes errors of single numbers"
         if self.are_needed(problem):
             hint = f"write a name of its own in place of {other}"
             raise NameValueError(message, hint=hint)
-        note(f"{problem.where}the values have no standard errors: {message}")
+        note(f"{problem.prefix}the values have no standard errors: {message}")
         return None
 
 
@@ -168,8 +177,8 @@ class Errors:
 
 
 VALUE = (
-    Column("value", attrgetter("found.value")),
-    Column("standard_error", attrgetter("found.standard_error")),
+    Column("value", attrgetter("uncertainty.value")),
+    Column("standard_error", attrgetter("uncertainty.standard_error")),
     Column("second_order_value", lambda result: result.second and result.second.value),
     Column(
         "second_order_standard_error",
@@ -201,19 +210,19 @@ class Result:
 
     def __init__(
         self,
-        found: Uncertainty,
+        uncertainty: Uncertainty,
         confidence: float | None = None,
-        given: Inputs | None = None,
+        inputs: Inputs | None = None,
         drawn: Samples | None = None,
         notes: Sequence[Note] = (),
     ) -> None:
-        self.found = found
-        self.given = given
+        self.uncertainty = uncertainty
+        self.inputs = inputs
         self.notes = notes
-        self.second = found.second_order
+        self.second = uncertainty.second_order
         self.drawn = drawn
         self.confidence = confidence
-        self.interval = () if confidence is None else found.interval(confidence)
+        self.interval = () if confidence is None else uncertainty.interval(confidence)
 
     @property
     def columns(self) -> list[Column]:
@@ -223,17 +232,17 @@ class Result:
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON has it."""
-        found = self.found
+        uncertainty = self.uncertainty
         content: dict[str, Any] = {
-            "value": found.value,
-            "standard_error": found.standard_error,
+            "value": uncertainty.value,
+            "standard_error": uncertainty.standard_error,
             "second_order": None if self.second is None else self.second._asdict(),
-            "budget": found.shares,
+            "budget": uncertainty.shares,
         }
         if self.interval:
             content["confidence"] = self.confidence
             content["interval"] = list(self.interval)
-            content["degrees_of_freedom"] = found.freedom
+            content["degrees_of_freedom"] = uncertainty.freedom
         if self.drawn is not None:
             content["monte_carlo"] = self.drawn._asdict()
         return content
@@ -242,7 +251,7 @@ class Result:
         """Return the steps of a run with the errors of its inputs and of the result."""
         from gradcli.uncertainty.propagation import with_errors
 
-        return steps if self.given is None else with_errors(steps, self.given, self.found)
+        return steps if self.inputs is None else with_errors(steps, self.inputs, self.uncertainty)
 
     def show(self, columns: Sequence[Column], output: Output) -> None:
         """Add some of its numbers to what a pipe gets, a row for each."""
@@ -252,24 +261,24 @@ class Result:
 
     def show_first_order(self, output: Output) -> None:
         """Add the value with its error, and the interval, to a terminal."""
-        output.line(str(self.found))
+        output.line(str(self.uncertainty))
         if self.interval:
             low, high = map(output.cell, self.interval)
             output.line(f"{low} to {high} with probability {self.confidence:g}")
 
-    def say(self, where: str) -> None:
+    def say(self, prefix: str) -> None:
         """Print a note where the second order changes the standard error much."""
-        if self.found.is_curved and self.second is not None:
-            first, second = self.found.standard_error, self.second.standard_error
+        if self.uncertainty.is_curved and self.second is not None:
+            first, second = self.uncertainty.standard_error, self.second.standard_error
             note(
-                f"{where}the second order moves the standard error from "
+                f"{prefix}the second order moves the standard error from "
                 f"{first:.4g} to {second:.4g}; --samples N draws the distribution"
             )
 
 
 def show(problem: Problem, result: Result, output: Output) -> None:
     """Add a value with its error to the output."""
-    say_notes(result.notes, problem.where)
+    say_notes(result.notes, problem.prefix)
     if output.json:
         said = {"notes": [str(remark) for remark in result.notes]} if result.notes else {}
         output.document(problem.document() | result.document() | said)
@@ -281,14 +290,14 @@ def show(problem: Problem, result: Result, output: Output) -> None:
     else:
         result.show(result.columns, output)
     if not output.pretty:  # a terminal shows both orders
-        result.say(problem.where)
+        result.say(problem.prefix)
 
 
 def _on_terminal(result: Result, output: Output) -> None:
     from gradcli.uncertainty.number import shown
 
     result.show_first_order(output)
-    if result.second is not None and result.found.is_curved:
+    if result.second is not None and result.uncertainty.is_curved:
         output.line(f"{shown(*result.second)} to second order")
     drawn = result.drawn
     if drawn is not None:
@@ -322,7 +331,7 @@ def show_budget(
 
     As CSV, which is one table, it has all derivatives, and the `relative` ones where wanted.
     """
-    found = result.found
+    found = result.uncertainty
     beside = relative or {}
     rows = [Part(name, *share, beside.get(name)) for name, share in found.budget.items()]
     if output.csv:

@@ -219,7 +219,8 @@ def rows_from(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows
         count += length_of(block)
         if count * each > most_bytes:
             return FileRows(source, names, None, most_bytes, chain(kept, passing), count)
-    return HeldRows({name: np.concatenate([block[name] for block in kept]) for name in names})
+    # A column leaves the blocks when it is whole, so that memory never holds all of them twice.
+    return HeldRows({name: np.concatenate([block.pop(name) for block in kept]) for name in names})
 
 
 def digest(block: Block) -> bytes:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gradcli.graph.literals import Numeral
-from gradcli.graph.operations import CONSTANT, FOR_DOUBLES, TABLE
+from gradcli.graph.operations import CONSTANT, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -192,13 +192,11 @@ class Target:
     def value(self, operation: Operation, numbers: Sequence[Any], payload: Any) -> Any:
         """Return the value of a row; raises an exception, or is None, where it has none here."""
         numbers = numbers if payload is None else (*numbers, payload)
-        body = operation.body
         if operation.name in self.own:
             return getattr(self, operation.name)(*numbers)
         if operation.exact is not None:
             return operation.exact(self, *numbers)
-        if operation.library or hasattr(body, FOR_DOUBLES):
-            body = None
+        body = None if operation.for_doubles else operation.body
         if body is None and operation.spelled is not None:
             return operation.spelled(None, *numbers)
         if body is None or self.has(operation.name):

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 EXACT = 1e-20
 """The share of the squares of fitted values that may remain where another model has them too."""
 ROUNDED = 1e-6
-"""A ratio so little below 0 is rounding."""
+"""An F ratio above minus this is taken for 0: rounding."""
 MEASURES = ("degrees_of_freedom", "rss", "aic", "bic")
 """What is compared, as the report of a fit calls it."""
 FITTED = "fitted values of another model"
-"""Their name in a formula; no name that anyone can type."""
+"""The name of the fitted values in a formula; nobody can type it."""
 
 
 class Model(Request):
@@ -46,9 +46,9 @@ class Model(Request):
     def squares(self) -> Squares:
         """The residuals whose squares are added up. Raises UsageError where it is no model."""
         nodes = self.formula.graph.variables([self.formula.id])
-        moving = {name: nodes[name] for name in self.start if name in nodes}
+        parameters = {name: nodes[name] for name in self.start if name in nodes}
         data = self.data if isinstance(self.data, dict) else self.data.entries
-        found = recognised(self.formula, self.origin, moving, data, 1)
+        found = recognised(self.formula, self.origin, parameters, data, 1)
         is_model = self.origin is not None and self.origin.is_model
         if found is None or found.response is None or not is_model:
             message = f"{spelled('also')} compares models of data, y ~ …, and this is none"
@@ -93,28 +93,28 @@ def check(models: Sequence[Model]) -> None:
 
 
 def compared(
-    models: Sequence[Model], found: Sequence[Minimum], stop: Observer
+    models: Sequence[Model], fits: Sequence[Minimum], stop: Observer
 ) -> tuple[list[Compared], list[str]]:
     """Return the fits side by side in their order, and warnings; `stop` ends the search."""
     warnings: list[str] = []
     if not isinstance(models[0].data, dict):
         warnings.append("the data are read in blocks, so which models are nested is not known")
     rows = []
-    for place, (model, fit) in enumerate(zip(models, found, strict=True)):
-        smaller = [k for k, other in enumerate(found) if _size(other) < _size(fit)]
-        smaller.sort(key=lambda k: (-_size(found[k]), found[k].minimum))
-        nested = next((k for k in smaller if _is_nested(found[k], model, fit, stop)), None)
-        ratio = None if nested is None else _ratio(found[nested], fit)
+    for index, (model, fit) in enumerate(zip(models, fits, strict=True)):
+        smaller = [k for k, other in enumerate(fits) if _size(other) < _size(fit)]
+        smaller.sort(key=lambda k: (-_size(fits[k]), fits[k].minimum))
+        nested = next((k for k in smaller if _is_nested(fits[k], model, fit, stop)), None)
+        ratio = None if nested is None else _ratio(fits[nested], fit)
         if nested is not None and ratio is not None and ratio[0] < -ROUNDED:
             warnings.append(
-                f"model {nested + 1} is nested in model {place + 1} and fits better, so this is not"
+                f"model {nested + 1} is nested in model {index + 1} and fits better, so this is not"
                 f" at its minimum; try another start or {example('starts', 50)}"
             )
             ratio = None
         f_value, f_p_value = ratio or (None, None)
         rows.append(
             Compared(
-                model=place + 1,
+                model=index + 1,
                 formula=fit.expression,
                 parameters=_size(fit),
                 nested=None if nested is None else nested + 1,
@@ -126,8 +126,8 @@ def compared(
     return rows, warnings
 
 
-def _size(found: Minimum) -> int:
-    return len(numbers(list(found.parameters.values())))
+def _size(minimum: Minimum) -> int:
+    return len(numbers(list(minimum.parameters.values())))
 
 
 def _ratio(small: Minimum, large: Minimum) -> tuple[float, float] | None:

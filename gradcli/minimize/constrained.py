@@ -14,6 +14,8 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gradcli.errors import FormulaError, MathematicsError, UsageError, printable
 from gradcli.graph.node import Node
 from gradcli.graph.operations import AND_ALSO, COMPARISONS, TABLE
@@ -41,20 +43,20 @@ if TYPE_CHECKING:
     from gradcli.solvers.solver import Matrix, Outcome, Vector
 
 KEPT = 1e-9
-"""A constraint is kept when it is missed by no more than this, relative to its sides."""
+"""A constraint is met when it is violated by no more than this, relative to its sides."""
 ACTIVE = 1e-7
 """An inequality is active when its sides, relative to them, are no further apart."""
 FLAT = 1e-6
 """The gradient of the Lagrangian of an optimum, relative to that of the objective, at most."""
 ROUNDS = 60
-"""How often the multipliers are improved at most."""
+"""The most rounds, each of which updates the multipliers once."""
 LARGEST_PENALTY = 1e14
 EXACT = 1e-10
 """The gradient norm at which a round ends."""
 STIFF = 1e3
-"""How much larger the penalty is for a look around: what is lower must be feasible too."""
+"""Factor on the penalty when lower points nearby are searched: they must be feasible too."""
 RESTARTS = 4
-"""How often a round begins again where it ended at no minimum."""
+"""The most restarts of a round that ended where a lower point lies beside its end."""
 EXCLUDED = ("weights", "sigma", "loss", "errors", "profile", "lr", "steps", "tol", "schedule")
 """The settings that do not go with constraints."""
 MULTIPLIER, FACTOR = "multiplier of constraint", "factor of the formula"
@@ -69,17 +71,21 @@ _SIDES = {
 """The operations that a constraint can be, and which sides are the smaller and the larger one."""
 
 
-def check(how: Settings, others: Mapping[str, bool]) -> None:
+def check(settings: Settings, others: Mapping[str, bool]) -> None:
     """Raise UsageError for options that do not go with constraints.
 
     `others` says of those that are no settings whether they were given.
     """
-    given = {"starts": (how.starts or 1) > 1, **dict.fromkeys(how.given(*EXCLUDED), True), **others}
-    for option in [name for name, is_given in given.items() if is_given]:
+    conflicts = {
+        "starts": (settings.starts or 1) > 1,
+        **dict.fromkeys(settings.given(*EXCLUDED), True),
+        **others,
+    }
+    for option in [name for name, is_set in conflicts.items() if is_set]:
         message = f"{spelled(option)} does not go with {spelled('subject_to')}"
         raise UsageError(message, hint=f"leave out {spelled(option)}")
-    if how.method not in {None, "newton", "lbfgs"}:
-        shown = f"newton and lbfgs, not '{printable(how.method, 60)}'"
+    if settings.method not in {None, "newton", "lbfgs"}:
+        shown = f"newton and lbfgs, not '{printable(settings.method, 60)}'"
         message = f"{spelled('subject_to')} works with {shown}"
         raise UsageError(message, hint=f"leave out {spelled('method')}")
 
@@ -88,7 +94,7 @@ def optimum(request: Request, watched: Observers) -> Minimum:
     """Return the minimum under constraints."""
     search = _Search(request, watched)
     with watched:
-        return search.found()
+        return search.optimum()
 
 
 # ---------------------------------------------------------------- what is typed
@@ -112,7 +118,7 @@ class _Part(NamedTuple):
 def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> list[_Part]:
     """Return the comparisons of constraints. Raises FormulaError for a text that is none."""
     found = []
-    for place, text in enumerate(texts):
+    for index, text in enumerate(texts):
         parsed = parse(text, shapes)
         root = graph.adopt(parsed.graph, parsed.root)
         comparisons = _comparisons(graph, root)
@@ -136,7 +142,7 @@ def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> l
             if is_equality:
                 turn = -1.0
             sides = (arguments[0], arguments[1])
-            found.append(_Part(place, (small - large).id, sides, is_equality, turn))
+            found.append(_Part(index, (small - large).id, sides, is_equality, turn))
     return found
 
 
@@ -160,13 +166,13 @@ def _lagrangian(formula: Node, parts: Sequence[_Part]) -> Node:
 
     penalty, share = name(PENALTY), name(SHARE)
     total = formula * name(FACTOR)
-    for place, part in enumerate(parts):
+    for index, part in enumerate(parts):
         c = Node(graph, part.node)
-        total = total + name(f"{MULTIPLIER} {place}") * c
+        total = total + name(f"{MULTIPLIER} {index}") * c
         if part.is_equality:
             total = total + penalty / 2 * c**2
         else:
-            pushed = name(f"pushed {place}") + penalty * c
+            pushed = name(f"pushed {index}") + penalty * c
             total = total + share * (pushed + abs(pushed)) ** 2  # of twice the positive part
     return total
 
@@ -176,14 +182,15 @@ def lagrangian(request: Request) -> tuple[Task, list[_Part]]:
 
     All its multipliers are 0.
     """
-    formula, origin, start, fixed, data, how = request
-    shapes = {name: shape_of(value, name) for name, value in {**fixed, **start}.items()}
-    parts = _parts(formula.graph, how.subject_to, shapes)
+    formula, origin, fixed = request.formula, request.origin, request.fixed
+    values = {**fixed, **request.start}
+    shapes = {name: shape_of(value, name) for name, value in values.items()}
+    parts = _parts(formula.graph, request.settings.subject_to, shapes)
     whole = _lagrangian(formula, parts)
     free = formula.graph.variables([whole.id])
     neutral = {name: 0.0 for name in free if " " in name}  # nobody types such a name
     mapped = None if origin is not None and origin.is_model else origin
-    return task(whole, mapped, start, {**fixed, **neutral}, data, how), parts
+    return task(request._replace(formula=whole, origin=mapped, fixed={**fixed, **neutral})), parts
 
 
 # ---------------------------------------------------------------- the search
@@ -215,10 +222,10 @@ class _Search:
     """The way to an optimum under constraints, from one start."""
 
     def __init__(self, request: Request, watched: Observers) -> None:
-        formula, origin, _, _, _, how = request
+        formula, origin, _, _, _, settings = request
         graph = formula.graph
         self._task, self._parts = lagrangian(request)
-        self._how = how
+        self._settings = settings
         self._watched = watched
         self._stopping = _Stop(watched)
         self._is_equality = [part.is_equality for part in self._parts]
@@ -228,7 +235,7 @@ class _Search:
         self._box = self._task.box()
         self._run_constraints = self._compiled(graph)
         count = self._layout.count
-        self._method = how.method or ("newton" if count <= NEWTON_PARAMETERS else "lbfgs")
+        self._method = settings.method or ("newton" if count <= NEWTON_PARAMETERS else "lbfgs")
         self.steps = self._rounds = 0
 
     def _compiled(self, graph: Graph) -> Callable[..., tuple[Any, ...]]:
@@ -248,8 +255,6 @@ class _Search:
 
     def _constraints(self, point: Vector) -> tuple[_State, Matrix]:
         """Return the constraints at a point, and their gradients by rows."""
-        import numpy as np
-
         count, blocks = len(self._parts), self._layout.blocks(point)
         try:
             found = self._run_constraints(*blocks, *self._objective.constants.values())
@@ -270,8 +275,6 @@ class _Search:
 
     def _over(self, state: _State) -> Vector:
         """Return by how much each constraint is missed."""
-        import numpy as np
-
         return np.where(self._is_equality, np.abs(state.c), np.maximum(state.c, 0.0))
 
     def _missed(self, state: _State) -> float:
@@ -287,8 +290,6 @@ class _Search:
 
     def _left(self, point: Vector, slope: Vector) -> float:
         """Return the norm of a gradient without what a bound stops."""
-        import numpy as np
-
         return float(np.linalg.norm(slope[~self._blocked(point, slope)]))
 
     def _use(self, weight: float, multipliers: Iterable[float], penalty: float) -> VectorObjective:
@@ -298,21 +299,23 @@ class _Search:
             PENALTY: penalty,
             SHARE: 0.125 / penalty if penalty else 0.0,
         }
-        for place, multiplier in enumerate(map(float, multipliers)):
-            is_linear = self._is_equality[place] or not penalty
-            values[f"{MULTIPLIER} {place}"] = multiplier if is_linear else 0.0
-            values[f"pushed {place}"] = 0.0 if is_linear else multiplier
+        for index, multiplier in enumerate(map(float, multipliers)):
+            is_linear = self._is_equality[index] or not penalty
+            values[f"{MULTIPLIER} {index}"] = multiplier if is_linear else 0.0
+            values[f"pushed {index}"] = 0.0 if is_linear else multiplier
         self._objective.use(values)
         return VectorObjective(self._objective)
 
     def _minimized(self, point: Vector) -> Outcome:
         """Return where the method leads with the multipliers that are in use."""
-        how = self._how
-        exact = how.replaced(tol=EXACT)
+        settings = self._settings
+        exact = settings.replaced(tol=EXACT)
         for _ in range(RESTARTS):
             blocks = self._layout.blocks(point)
             working = solver(self._task, Method(self._method, {}, ""), exact, blocks)
-            outcome = run(working, steps=how.steps, seconds=how.seconds, observer=self._stopping)
+            outcome = run(
+                working, steps=settings.steps, seconds=settings.seconds, observer=self._stopping
+            )
             self.steps += outcome.steps
             suspects = working.suspects()
             is_doubtful = suspects is None or bool(suspects.any())
@@ -328,10 +331,8 @@ class _Search:
 
     # ------------------------------------------------------------ the rounds
 
-    def found(self) -> Minimum:
+    def optimum(self) -> Minimum:
         """Return the optimum, or where the search ended."""
-        import numpy as np
-
         start = self._layout.vector(self._task.start)
         multipliers = np.zeros(len(self._parts))
         state, _ = self._constraints(start)
@@ -351,8 +352,8 @@ class _Search:
                 reason = outcome.reason
                 break
             state, _ = self._constraints(outcome.record.point)
-            before, moved = multipliers, multipliers + penalty * state.c
-            multipliers = np.where(self._is_equality, moved, np.maximum(moved, 0.0))
+            before, updated = multipliers, multipliers + penalty * state.c
+            multipliers = np.where(self._is_equality, updated, np.maximum(updated, 0.0))
             _, slopes = self._lagrangian(multipliers)(state.point)
             self._rounds = step
             self._show(step, state.point, float(np.linalg.norm(slopes)))
@@ -387,8 +388,6 @@ class _Search:
         Unknown are the parameters that are not at a bound, and the multipliers of the constraints
         that are active.
         """
-        import numpy as np
-
         if self._layout.count > 4 * NEWTON_PARAMETERS:
             return self._accepted(state, multipliers)
         near = state.c / state.scale > -(ACTIVE**0.5)
@@ -401,22 +400,22 @@ class _Search:
             try:
                 function = self._lagrangian(found)
                 _, slope = function(x)
-                here, rows = self._constraints(x)
+                trial, rows = self._constraints(x)
                 matrix = function.hessian(x)
             except MathematicsError:
                 break
             free = ~self._blocked(x, slope)
-            error = float(np.hypot(np.linalg.norm(slope[free]), np.linalg.norm(here.c[active])))
+            error = float(np.hypot(np.linalg.norm(slope[free]), np.linalg.norm(trial.c[active])))
             if not error < lowest:
                 break
-            lowest, best = error, (here, found)
+            lowest, best = error, (trial, found)
             jacobian = rows[active][:, free]
             size, others = int(free.sum()), int(active.sum())
             system = np.zeros((size + others, size + others))
             system[:size, :size] = matrix[np.ix_(free, free)]
             system[:size, size:] = jacobian.T
             system[size:, :size] = jacobian
-            right = -np.concatenate([slope[free], here.c[active]])
+            right = -np.concatenate([slope[free], trial.c[active]])
             move = np.linalg.lstsq(system, right, rcond=1e-14)[0]
             if not np.isfinite(move).all():
                 break
@@ -427,11 +426,11 @@ class _Search:
             found[active] += move[size:]
         if best is None:
             return None
-        here, found = best
-        far = np.linalg.norm(here.point - state.point)
+        trial, found = best
+        far = np.linalg.norm(trial.point - state.point)
         if far > 0.1 * (1 + np.linalg.norm(state.point)):
             return None
-        return self._accepted(here, found)
+        return self._accepted(trial, found)
 
     def _lower(
         self, function: VectorObjective, point: Vector, slope: float, suspects: Any = None
@@ -446,8 +445,6 @@ class _Search:
 
     def _accepted(self, state: _State, multipliers: Vector) -> tuple[_State, Vector] | None:
         """Return a point if it fulfils the conditions of an optimum, and its multipliers."""
-        import numpy as np
-
         _, of_objective = self._plain(state.point)
         left = self._left(state.point, self._lagrangian(multipliers)(state.point)[1])
         size = 1 + float(np.linalg.norm(of_objective))
@@ -464,8 +461,6 @@ class _Search:
 
     def _why(self, state: _State, multipliers: Vector) -> Reason:
         """Return why the rounds ended without an optimum: mostly, there is no feasible point."""
-        import numpy as np
-
         if self._missed(state) <= 1e-7:
             _, slope = self._lagrangian(multipliers)(state.point)
             return stopping.stuck("the multipliers do not settle", float(np.linalg.norm(slope)))
@@ -476,7 +471,7 @@ class _Search:
         worst = int(np.argmax(over / closest.scale))
         if self._missed(closest) <= 1e-7:
             return stopping.stalled("no optimum is found at which all constraints are met")
-        text = printable(self._how.subject_to[self._parts[worst].text], 60)
+        text = printable(self._settings.subject_to[self._parts[worst].text], 60)
         return stopping.stalled(
             "no point is found that meets all constraints, so the problem may be infeasible: the"
             f" closest one misses {text} by {stopping.short(float(over[worst]))}"
@@ -523,8 +518,8 @@ class _Search:
     def _reported(self, state: _State, multipliers: Vector) -> list[Constraint]:
         """Return what is said about each constraint."""
         found = []
-        for place, text in enumerate(self._how.subject_to):
-            mine = [k for k, part in enumerate(self._parts) if part.text == place]
+        for index, text in enumerate(self._settings.subject_to):
+            mine = [k for k, part in enumerate(self._parts) if part.text == index]
             first = self._parts[mine[0]]
             is_active = [
                 first.is_equality or abs(state.c[k]) <= ACTIVE * state.scale[k] for k in mine

@@ -90,8 +90,8 @@ class Weighting(NamedTuple):
         return node.id if self.sigma is None else (1 / node**2).id
 
     def _miscounted(self, own: int, count: int) -> NameValueError:
-        what = "weight" if self.sigma is None else "sigma"
-        return NameValueError(f"there are {own} {what}s for {count} observations")
+        kind = "weight" if self.sigma is None else "sigma"
+        return NameValueError(f"there are {own} {kind}s for {count} observations")
 
     def factors(self, count: int, numbers: Any = None, before: int = 0) -> Vector | None:
         """Return what each of `count` squares is multiplied with; None when all count the same.
@@ -106,17 +106,17 @@ class Weighting(NamedTuple):
             numbers = self.sigma if self.weights is None else self.weights
         if numbers is None:
             return None
-        what = "weight" if self.sigma is None else "sigma"
+        kind = "weight" if self.sigma is None else "sigma"
         values = np.array(numbers, dtype=np.float64)
         if values.shape not in {(), (count,)}:
             raise self._miscounted(values.size, count)
         values = np.broadcast_to(values, (count,))
         bad = values < 0 if self.sigma is None else values <= 0
         if bad.any() or not np.isfinite(values).all():
-            place = int(np.argmax(bad | ~np.isfinite(values)))
+            index = int(np.argmax(bad | ~np.isfinite(values)))
             least = "at least 0" if self.sigma is None else "greater than 0"
-            row = before + place + 1
-            message = f"the {what} of row {row} is {values[place]!s}; it must be {least}"
+            row = before + index + 1
+            message = f"the {kind} of row {row} is {values[index]!s}; it must be {least}"
             raise FileError(message)
         if not is_part and not values.any():
             raise all_zero()
@@ -136,15 +136,15 @@ def all_zero() -> FileError:
     return FileError(message, hint="give a weight greater than 0 to some rows")
 
 
-def weighted(formula: Node, found: Squares, loss: Loss | None) -> Node:
+def weighted(formula: Node, squares: Squares, loss: Loss | None) -> Node:
     """Return the objective of a model with weights, a robust loss, or both.
 
     It is sum(w*r^2), or with a loss of scale C the sum of C^2*rho(w*(r/C)^2).
     """
-    residual = Node(formula.graph, found.residual)
+    residual = Node(formula.graph, squares.residual)
     square = residual**2
-    if found.weight is not None:
-        square = residual.at(found.weight) * square
+    if squares.weight is not None:
+        square = residual.at(squares.weight) * square
     if loss is not None:
         square = loss.formula(square)
     return square.apply("sum") if square.shape else square
@@ -156,7 +156,7 @@ class Fit:
     def __init__(
         self,
         objective: Objective,
-        found: Squares,
+        squares: Squares,
         weighting: Weighting,
         loss: Loss | None,
         rows: Rows | None = None,
@@ -164,7 +164,7 @@ class Fit:
         is_plain: bool = False,
     ) -> None:
         self.objective = objective
-        self.found = found
+        self.squares = squares
         self.rows = rows
         self.is_plain = is_plain
         """Whether there are no data: a sum of squares of the parameters alone, not a fit."""
@@ -172,21 +172,21 @@ class Fit:
         self.loss = loss
         from gradcli.minimize.residuals import ModelResiduals
 
-        self.residuals = ModelResiduals(objective, found.residual, found.weight, rows)
+        self.residuals = ModelResiduals(objective, squares.residual, squares.weight, rows)
         self.is_linear = self.residuals.is_linear and loss is None
 
     def response(self) -> Vector | None:
         """Return the observations, one for each residual; None where no single term is them."""
-        return None if self.found.response is None else self._of_data(self.found.response)
+        return None if self.squares.response is None else self._of_data(self.squares.response)
 
     def order(self) -> Vector | None:
         """Return the one column of numbers that the model is a function of; None without one."""
-        names = self.objective.graph.variables([self.found.residual])
-        held = self.objective.in_memory()
-        response = None if self.found.response is None else self.found.response
-        columns = [name for name, node in names.items() if node != response and name in held]
-        columns = [name for name in columns if getattr(held[name], "ndim", 0) == 1]
-        return held[columns[0]] if len(columns) == 1 else None
+        names = self.objective.graph.variables([self.squares.residual])
+        data = self.objective.in_memory()
+        response = None if self.squares.response is None else self.squares.response
+        columns = [name for name, node in names.items() if node != response and name in data]
+        columns = [name for name in columns if getattr(data[name], "ndim", 0) == 1]
+        return data[columns[0]] if len(columns) == 1 else None
 
     def _of_data(self, node: int | None, block: Block | None = None) -> Vector:
         """Return what a node that no parameter changes is for each residual, maybe of a block."""
@@ -200,7 +200,7 @@ class Fit:
             from gradcli.data.columns import length_of
 
             values, rows = {**objective.constants, **block}, length_of(block)
-        shape = sized(objective.graph.shape(self.found.residual), rows)
+        shape = sized(objective.graph.shape(self.squares.residual), rows)
         return np.broadcast_to(Point(objective.graph, node, values).value, shape).ravel()
 
     @cached_property
@@ -209,7 +209,7 @@ class Fit:
 
         Raises FileError for a column that holds what is no weight.
         """
-        if self.found.weight is None:
+        if self.squares.weight is None:
             return None
         from gradcli.solvers.covariance import Weights
 
@@ -236,7 +236,7 @@ class Fit:
                 self.weighting.factors(length_of(block), block[column.name], first)
             except FileError as error:  # it is the same wherever the rows are looked at
                 return error
-        return Weights.of(self._of_data(self.found.weight, block))
+        return Weights.of(self._of_data(self.squares.weight, block))
 
     @property
     def has_positive_weights(self) -> bool:
@@ -270,7 +270,7 @@ class Fit:
             absolute_sigma=self.weighting.absolute,
             loss=self.loss,
         )
-        if self.found.response is None:
+        if self.squares.response is None:
             why = "R² does not exist, for no single term of the residuals is the response"
             warnings = [*warnings, why]
         return found, warnings
@@ -280,13 +280,13 @@ class Fit:
         if self.loss is not None:
             message = f"{spelled('influence')} is for least squares, without {spelled('loss')}"
             raise UsageError(message, hint="leave out one of them")
-        if self.found.response is None:
+        if self.squares.response is None:
             message = f"{spelled('influence')} needs a response, which the parameters follow"
             raise UsageError(message, hint="write the model as y ~ …, with y a column")
 
     def _total(self) -> float | None:
         """Return the weighted sum of squares of the response about its mean; None without one."""
-        if self.found.response is None:
+        if self.squares.response is None:
             return None
         mean = total = 0.0
         for _ in range(2):  # the second one about the mean, lest digits be lost
@@ -302,10 +302,10 @@ class Fit:
 
         The first is the sum of the weights, or of as many ones.
         """
-        deviation = self._of_data(self.found.response, block) - about
-        if self.found.weight is None:
+        deviation = self._of_data(self.squares.response, block) - about
+        if self.squares.weight is None:
             return float(deviation.size), float(deviation.sum()), float((deviation**2).sum())
-        weights = self._of_data(self.found.weight, block)
+        weights = self._of_data(self.squares.weight, block)
         return float(weights.sum()), float(weights @ deviation), float(weights @ deviation**2)
 
     def _over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
@@ -333,8 +333,8 @@ def recognised(
         return None
     if origin is not None and origin.is_model:
         left = graph.rows[found.residual][1][0]
-        moves = left in graph.depending_on(parameters.values(), graph.below(left))
-        found = found._replace(response=None if moves else left, sign=1)
+        is_free = left in graph.depending_on(parameters.values(), graph.below(left))
+        found = found._replace(response=None if is_free else left, sign=1)
     names = graph.variables([found.residual])
     has_columns = any(graph.shape(names[name]) for name in names if name in data)
     return found if has_columns else None
@@ -342,10 +342,10 @@ def recognised(
 
 def plain_squares(formula: Node, parameters: Mapping[str, int], rows: int) -> Squares | None:
     """Return the squares of a sum such as (1-x)^2 + 100*(y-x^2)^2; None when it is none."""
-    graph, moving = formula.graph, list(parameters.values())
+    graph, free = formula.graph, list(parameters.values())
     if formula.graph.shape(formula.id):
         return None
-    residual = sum_of_terms(graph, formula.id, moving)
+    residual = sum_of_terms(graph, formula.id, free)
     if residual is None:
-        return squares(graph, formula.id, moving, rows)
+        return squares(graph, formula.id, free, rows)
     return Squares(residual, None, None)

@@ -13,7 +13,7 @@ import numpy as np
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.operations import ADD, NEGATE, SUBTRACT
 from gradcli.minimize.methods import LM_PARAMETERS
-from gradcli.minimize.objective import HeldFunction, VectorObjective
+from gradcli.minimize.objective import PartialFunction, VectorObjective
 from gradcli.minimize.settings import HESSIAN, JACOBIAN
 from gradcli.options import example, spelled
 from gradcli.rows.reductions import MEANS
@@ -22,7 +22,7 @@ from gradcli.solvers.distributions import central_quantile
 from gradcli.solvers.levenberg import LevenbergMarquardt
 from gradcli.solvers.newton import Newton
 from gradcli.solvers.solver import each, run
-from gradcli.solvers.statistics import UNSEEN, Held, at_limits, ends, estimates, likelihood
+from gradcli.solvers.statistics import UNSEEN, ProfilePoint, at_limits, ends, estimates, likelihood
 from gradcli.solvers.stopping import Ending
 from gradcli.solvers.vectors import Box
 
@@ -36,23 +36,26 @@ if TYPE_CHECKING:
     from gradcli.solvers.statistics import Interval, Statistics
 
 STEPS = 500
-"""How many steps a run with one number held may take."""
+"""The most steps of a run with one number fixed."""
 
 
-def check(problem: Task, how: Settings) -> None:
+def check(problem: Task, settings: Settings) -> None:
     """Raise UsageError for what --errors and --profile ask of an objective that is no likelihood.
 
     A formula without a Hessian in memory is refused as well.
     """
     is_fit = problem.fit is not None and not problem.fit.is_plain
     hessian, profile = example("errors", HESSIAN), spelled("profile")
-    for option, is_given in ((hessian, how.errors == HESSIAN), (profile, how.profile)):
+    for option, is_given in ((hessian, settings.errors == HESSIAN), (profile, settings.profile)):
         if is_given and problem.loss is not None:
             message = f"a robust loss is no likelihood, which {option} needs"
             raise UsageError(message, hint=f"leave out {spelled('loss')} or {option}")
-    if how.errors != HESSIAN:
+    if settings.errors != HESSIAN:
         jacobian = example("errors", JACOBIAN)
-        for option, is_given in ((jacobian, how.errors is not None), (profile, how.profile)):
+        for option, is_given in (
+            (jacobian, settings.errors is not None),
+            (profile, settings.profile),
+        ):
             if is_given and not is_fit:
                 message = f"{option} needs a fit to data, or a negative log-likelihood"
                 raise UsageError(message, hint=f"{hessian} says that the formula is one")
@@ -75,7 +78,7 @@ def check(problem: Task, how: Settings) -> None:
 
 def report(
     problem: Task,
-    how: Settings,
+    settings: Settings,
     origin: Origin | None,
     point: Vector,
     value: float,
@@ -89,21 +92,21 @@ def report(
     """
     found, warnings = fit
     is_model = origin is not None and origin.is_model
-    if how.errors == HESSIAN and (found is not None or not is_model):
-        found, more = with_hessian(problem, how, point, value, found if is_model else None)
+    if settings.errors == HESSIAN and (found is not None or not is_model):
+        found, more = with_hessian(problem, settings, point, value, found if is_model else None)
         is_end = ending is Ending.CONVERGED
         why = "the run did not converge, so the report is not that of a minimum"
         warnings = [*(warnings if is_model else [] if is_end else [why]), *more]
-    if how.profile and found is not None:
+    if settings.profile and found is not None:
         if ending is not Ending.CONVERGED:
             return found, [*warnings, "without a minimum there is no profile of the likelihood"]
-        found, more = with_profile(problem, how, point, found, stop)
+        found, more = with_profile(problem, settings, point, found, stop)
         warnings = [*warnings, *more]
     return found, warnings
 
 
 def with_hessian(
-    problem: Task, how: Settings, point: Vector, value: float, fit: Statistics | None
+    problem: Task, settings: Settings, point: Vector, value: float, fit: Statistics | None
 ) -> tuple[Statistics | None, list[str]]:
     """Return the report at a point where the objective has a value, and warnings.
 
@@ -120,11 +123,11 @@ def with_hessian(
     if fit is None:
         objective = problem.objective
         count = objective.row_count or None
-        return likelihood(hessian, names, point, free, value, count, how.confidence)
-    deviation = 1.0 if how.absolute_sigma else fit.residual_standard_error
-    freedom = None if how.absolute_sigma else fit.degrees_of_freedom
+        return likelihood(hessian, names, point, free, value, count, settings.confidence)
+    deviation = 1.0 if settings.absolute_sigma else fit.residual_standard_error
+    freedom = None if settings.absolute_sigma else fit.degrees_of_freedom
     more, warnings = estimates(
-        triangle(hessian / 2), names, point, free, deviation, freedom, how.confidence, UNSEEN
+        triangle(hessian / 2), names, point, free, deviation, freedom, settings.confidence, UNSEEN
     )
     return fit._replace(**more, errors="hessian"), [*at_limits(names, free), *warnings]
 
@@ -133,43 +136,47 @@ def with_hessian(
 
 
 def with_profile(
-    problem: Task, how: Settings, point: Vector, found: Statistics, stop: Callable[[], bool]
+    problem: Task,
+    settings: Settings,
+    point: Vector,
+    statistics: Statistics,
+    stop: Callable[[], bool],
 ) -> tuple[Statistics, list[str]]:
     """Return a report with intervals from the profile, and warnings of ends that are missing.
 
     It is that of the squares of a fit where the report has their sum, or of the objective.
     """
     residuals, scale, freedom = None, 0.5, None
-    if found.rss is not None and problem.fit is not None:
-        deviation = 1.0 if how.absolute_sigma else found.residual_standard_error
-        freedom = None if how.absolute_sigma else found.degrees_of_freedom
+    if statistics.rss is not None and problem.fit is not None:
+        deviation = 1.0 if settings.absolute_sigma else statistics.residual_standard_error
+        freedom = None if settings.absolute_sigma else statistics.degrees_of_freedom
         residuals, scale = problem.fit.residuals, (deviation or 1.0) ** 2
     profile = _Profile(VectorObjective(problem.objective), residuals, problem.box(), scale)
     intervals: dict[str, Interval] = dict.fromkeys(problem.names)
     warnings = []
-    errors = [found.standard_errors[name] for name in problem.names]
+    errors = [statistics.standard_errors[name] for name in problem.names]
     if any(errors):
         profile.minimum = profile.value_and_slope(0, point)[0]
-        quantile = central_quantile(how.confidence, freedom)
+        quantile = central_quantile(settings.confidence, freedom)
     for index, (name, error) in enumerate(zip(problem.names, errors, strict=True)):
         if not error:
             continue
-        row = found.correlation[name]
+        row = statistics.correlation[name]
         others = [(row[n] or 0.0) * (e or 0.0) for n, e in zip(problem.names, errors, strict=True)]
         both, missing = ends(profile, index, point, np.array(others), quantile, problem.box(), stop)
         intervals[name] = None if both == [None, None] else (both[0], both[1])
         warnings += [f"the profile of {name} has {why}" for why in missing]
-    return found._replace(confidence_intervals=intervals, intervals="profile"), warnings
+    return statistics._replace(confidence_intervals=intervals, intervals="profile"), warnings
 
 
 class _Profile:
-    """The lowest function, or sum of the squares of residuals, with one number held.
+    """The lowest function, or sum of the squares of residuals, with one number fixed.
 
     Both are in units of `scale`.
     """
 
     minimum = 0.0
-    """The lowest with none held."""
+    """The lowest with none fixed."""
 
     def __init__(
         self, function: Function, residuals: Residuals | None, box: Box, scale: float
@@ -179,8 +186,8 @@ class _Profile:
         self._box = box
         self._scale = scale
 
-    def __call__(self, index: int, start: Vector) -> Held:
-        """Return it with number `index` held where `start` has it, looked for from there.
+    def __call__(self, index: int, start: Vector) -> ProfilePoint:
+        """Return it with number `index` fixed where `start` has it, looked for from there.
 
         Raises MathematicsError where no run comes to an end.
         """
@@ -190,22 +197,22 @@ class _Profile:
             message = "the run was interrupted"
             raise MathematicsError(message) from None
 
-    def _lowest(self, index: int, point: Vector) -> Held:
+    def _lowest(self, index: int, point: Vector) -> ProfilePoint:
         if len(point) > 1:
             lower, upper = (np.delete(limits, index) for limits in self._box)
-            place = index, point[index]
+            fixed = index, point[index]
             others, box = np.delete(point, index), Box(lower, upper)
             solver: Solver
             if self._residuals is None:
-                solver = Newton(HeldFunction(self._function, *place), others, box=box)
+                solver = Newton(PartialFunction(self._function, *fixed), others, box=box)
             else:
-                solver = LevenbergMarquardt(_HeldResiduals(self._residuals, *place), others, box)
+                solver = LevenbergMarquardt(_PartialResiduals(self._residuals, *fixed), others, box)
             outcome = run(solver, steps=STEPS)
             if outcome.reason.ending is not Ending.CONVERGED:
                 raise MathematicsError(outcome.reason.sentence)
             point = np.insert(outcome.record.point, index, point[index])
         value, slope = self.value_and_slope(index, point)
-        return Held((value - self.minimum) / self._scale, slope / self._scale, point)
+        return ProfilePoint((value - self.minimum) / self._scale, slope / self._scale, point)
 
     def value_and_slope(self, index: int, point: Vector) -> tuple[float, float]:
         """Return what is profiled and its derivative with respect to a number."""
@@ -222,7 +229,7 @@ def square_and_slope(blocks: Iterable[tuple[Vector, Matrix]], index: int) -> tup
     return sum(value for value, _ in parts), sum(slope for _, slope in parts)
 
 
-class _HeldResiduals:
+class _PartialResiduals:
     """Residuals as a function of all numbers but one."""
 
     def __init__(self, residuals: Residuals, index: int, value: float) -> None:
@@ -251,9 +258,9 @@ class _HeldResiduals:
         return each(self._residuals, form, work_without, whole, self._index, work, *more)
 
     def _whole(self, point: Vector, *directions: Vector) -> tuple[Any, ...]:
-        """Return the point of all numbers, and directions in which the one held does not change."""
-        held = [np.insert(direction, self._index, 0) for direction in directions]
-        return np.insert(point, self._index, self._value), *held
+        """Return the point of all numbers, and directions in which the fixed one is 0."""
+        zeros = [np.insert(direction, self._index, 0) for direction in directions]
+        return np.insert(point, self._index, self._value), *zeros
 
 
 def without(rows: Iterable[Any], index: int) -> Iterator[Any]:

@@ -38,9 +38,9 @@ ROOTS = {TABLE["sqrt"]: 0.5, TABLE["cbrt"]: 1 / 3}
 TURNS = 100
 """The most half turns over the data that a wave is tried with."""
 DECADES = 1.5
-"""How far from its size, in powers of ten, a parameter is tried in both directions."""
+"""Powers of ten around its estimated size, to both sides, in which a parameter is drawn."""
 EXPONENTS = 0.7
-"""The same for exponents, about 1."""
+"""Powers of ten around 1, to both sides, in which an exponent is drawn."""
 
 
 class Form(NamedTuple):
@@ -95,9 +95,9 @@ class Magnitudes:
         self._names = list(parameters)
         self._values = dict(values)
         self._nodes = graph.reachable([node])
-        self._moving = graph.depending_on(self._parameters, self._nodes)
+        self._varying = graph.depending_on(self._parameters, self._nodes)
         self._heights = heights
-        fixed = [step for step in self._nodes if step not in self._moving]
+        fixed = [step for step in self._nodes if step not in self._varying]
         with np.errstate(all="ignore"):
             self._known = interpreter.run(graph, fixed, self._values, ieee=True)
         self._equations: list[tuple[Vector, float]] = []
@@ -114,7 +114,7 @@ class Magnitudes:
     # ------------------------------------------------------------ sizes
 
     def _form(self, node: int) -> Form:
-        if node not in self._moving:
+        if node not in self._varying:
             return self._constant(self._known.numbers[node])
         if node in self._parameters:
             return Form(np.eye(len(self._parameters))[self._parameters.index(node)], 0.0, None)
@@ -126,7 +126,7 @@ class Magnitudes:
             return forms[0].product(forms[1])
         if operation is DIVIDE:
             inverse = forms[1].times(-1)
-            if arguments[1] not in self._moving:
+            if arguments[1] not in self._varying:
                 with np.errstate(all="ignore"):
                     inverse = self._constant(1 / np.asarray(self._known.numbers[arguments[1]]))
             return forms[0].product(inverse)
@@ -136,22 +136,22 @@ class Magnitudes:
             return self._power(arguments, forms)
         if operation is TABLE["where"]:
             arguments = arguments[1:]
-        moving = [a for a in arguments if a in self._moving]
-        if not moving:
+        varying = [a for a in arguments if a in self._varying]
+        if not varying:
             return forms[1]
         if operation in {NEGATE, TABLE["where"]} or operation.structural or operation.kink:
-            for other in moving[1:]:
-                self._equal(self._forms[moving[0]], self._forms[other])
-            return self._forms[moving[0]]
-        return self._function(operation, moving)
+            for other in varying[1:]:
+                self._equal(self._forms[varying[0]], self._forms[other])
+            return self._forms[varying[0]]
+        return self._function(operation, varying)
 
-    def _function(self, operation: Operation, moving: Sequence[int]) -> Form:
+    def _function(self, operation: Operation, varying: Sequence[int]) -> Form:
         """Return the form of a function such as exp, whose arguments are about 1."""
-        for argument in moving:
+        for argument in varying:
             self._about_one(self._forms[argument])
             if operation in PERIODIC:
                 self._note_waves(argument)
-        data = any(self._forms[argument].variation is not None for argument in moving)
+        data = any(self._forms[argument].variation is not None for argument in varying)
         return Form(np.zeros(len(self._parameters)), 0.0, 0.0 if data else None)
 
     def _constant(self, value: Any) -> Form:
@@ -187,7 +187,7 @@ class Magnitudes:
         for lone_form, beside in ((left, right), (right, left)):
             if lone_form.variation is None and beside.variation is not None:
                 return Form(beside.powers, beside.variation, beside.variation)
-        return left if arguments[0] in self._moving else right
+        return left if arguments[0] in self._varying else right
 
     def _lone_parameter(self, node: int) -> tuple[int, float] | None:
         """Return a parameter that stands by itself, maybe negated, and its sign."""
@@ -197,13 +197,13 @@ class Magnitudes:
         return (node, sign) if node in self._parameters else None
 
     def _is_zero(self, node: int) -> bool:
-        return node not in self._moving and not np.any(self._known.numbers[node])
+        return node not in self._varying and not np.any(self._known.numbers[node])
 
     def _power(self, arguments: Sequence[int], forms: Sequence[Form]) -> Form:
         base, exponent = arguments
-        if exponent in self._moving:
+        if exponent in self._varying:
             lone = self._lone_parameter(exponent)
-            if base not in self._moving and forms[0].variation is None:
+            if base not in self._varying and forms[0].variation is None:
                 # As exp(log(base)*exponent).
                 size = abs(forms[0].size) or 1.0
                 self._about_one(forms[1].product(Form(0 * forms[1].powers, math.log(size), None)))
@@ -249,11 +249,11 @@ class Magnitudes:
         """Whether a parameter says how many waves there are."""
         return bool(self._waves)
 
-    def drawn(self, shares: Vector, start: Vector, moved: Sequence[int]) -> Vector:
+    def drawn(self, shares: Vector, start: Vector, free: Sequence[int]) -> Vector:
         """Return a start whose `moved` numbers are drawn; `shares` are theirs in the unit cube."""
         point = np.array(start, dtype=float)
         located = []
-        for share, number in zip(shares.tolist(), moved, strict=True):
+        for share, number in zip(shares.tolist(), free, strict=True):
             parameter = self._parameters[number]
             location = self._locations.get(parameter)
             if parameter in self._phases:
@@ -299,7 +299,7 @@ class Magnitudes:
 
     def _numbers_of(self, node: int, point: Vector) -> Vector | None:
         """Return the finite numbers of a node, with the parameters at a point."""
-        if node in self._moving:
+        if node in self._varying:
             values = {**self._values, **dict(zip(self._names, point.tolist(), strict=True))}
             below = self._graph.below(node)
             with np.errstate(all="ignore"):

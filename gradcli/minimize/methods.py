@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from gradcli.solvers.solver import Solver, Vector
 
 NEWTON_PARAMETERS = 50
-"""Up to so many numbers the exact Hessian is worth its cost."""
+"""The most numbers in the parameters for which newton, with the exact Hessian, is chosen."""
 LM_PARAMETERS = 200
-"""Up to so many numbers the Jacobian of a sum of squares is worth its cost."""
+"""The most numbers in the parameters for which lm is chosen and errors are reported."""
 CURVED_NUMBERS = 500
-"""Up to so many numbers in a Jacobian the Hessian at the end of lm is worth its cost."""
+"""The most numbers in a Jacobian for which newton goes on from the end of lm without a doubt."""
 VANISHED = 1e-24
 """Residuals without data are 0 at so small a share of the first ones: some never are exactly."""
 FIRST_LENGTHS = (0.5, 1.0, 2.0)
 """The first steps of the runs that may find a lower minimum than newton."""
 ROUNDED = {"rounded": True}
-"""Of newton: kinks are rounded, ever less."""
+"""Settings of newton: kinks are rounded, over ever smaller widths."""
 
 
 class Method(NamedTuple):
@@ -61,7 +61,7 @@ def chosen(task: Task, settings: Settings) -> Method:
     if task.is_streamed:
         return Method("lbfgs", {}, "the data are read in blocks, too large to be held in memory")
     if count <= NEWTON_PARAMETERS:
-        numbers = f"{count} parameter{'s' * (count != 1)}"
+        numbers = stopping.counted(count, "parameter")
         why = f"{numbers}, few enough for the exact Hessian"
         if task.kinks():
             return Method("newton", ROUNDED, f"{why}; kinks are rounded at first")
@@ -207,7 +207,7 @@ def _descent(
 def _least_squares(task: Task, settings: Settings, start: Vector) -> Solver:
     fit = task.fit
     assert fit is not None  # noqa: S101 - chosen only for a sum of squares
-    factor = fit.found.factor
+    factor = fit.squares.factor
     if fit.is_linear and settings.steps != 0:
         from gradcli.solvers.linear import LinearLeastSquares
 

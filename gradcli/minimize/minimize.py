@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
-from gradcli.minimize.doubts import Run, certainty, end_of, reported, rss_of, value_of
+from gradcli.minimize.diagnostics import Run, certainty, end_of, reported, rss_of, value_of
 from gradcli.minimize.methods import LM_PARAMETERS
 from gradcli.minimize.minimum import Minimum
 from gradcli.minimize.runs import Runs
@@ -48,30 +48,30 @@ def minimize(
 
     The `observers` watch it; without any its steps are kept in the history. A run that is `resumed`
     from a state that one of them kept goes on as if it had never stopped. Where it `predicts`, a
-    formula that is no fit raises UsageError at once; its table tells the influence of each row
-    where that is wanted.
+    formula that is no fit raises UsageError at once; its table has the influence of each row
+    where `influences`.
     """
-    how = settings or Settings()
+    settings = settings or Settings()
     history: list[Iterate] = []
     seen = [Each(history.append)] if observers is None else observers
-    watched = Observers(seen, is_maximum=how.maximize)
-    if how.maximize:
+    watched = Observers(seen, is_maximum=settings.maximize)
+    if settings.maximize:
         if origin is not None and origin.is_model:
             own = spelled("maximize")
             message = f"a model y ~ … is fitted by a minimum, and {own} asks for a maximum"
             raise UsageError(message, hint=f"leave out {own}")
         formula = -formula
-    request = Request(formula, origin, start, fixed or {}, data or {}, how)
-    if how.subject_to:
+    request = Request(formula, origin, start, fixed or {}, data or {}, settings)
+    if settings.subject_to:
         from gradcli.minimize import constrained
 
-        others = {"checkpoint": watched.keeps, "resume": resumed is not None}
-        constrained.check(how, {**others, "predictions": predicts or influences})
+        others = {"checkpoint": watched.wants_state, "resume": resumed is not None}
+        constrained.check(settings, {**others, "predictions": predicts or influences})
         found = constrained.optimum(request, watched)
     else:
         found = _minimum(request, watched, resumed, predicts=predicts, influences=influences)
     found = found._replace(history=history)
-    return found.swapped() if how.maximize else found
+    return found.swapped() if settings.maximize else found
 
 
 def _minimum(
@@ -83,30 +83,32 @@ def _minimum(
     influences: bool,
 ) -> Minimum:
     """Return the minimum of what is not constrained."""
-    problem, how = task(*request), request.settings
+    problem, settings = task(request), request.settings
     if predicts and (problem.fit is None or problem.fit.is_plain):
         message = f"{spelled('predictions')} needs a model y ~ … or a sum of squares over data"
         raise UsageError(message, hint=f"for example 'y ~ a*x + b', with {spelled('data')}")
-    asks = how.errors is not None or how.profile
+    asks = settings.errors is not None or settings.profile
     if asks:
         from gradcli.minimize import likelihood
 
-        likelihood.check(problem, how)
+        likelihood.check(problem, settings)
     if influences and problem.fit is not None:
         problem.fit.check_influence()
-    runs = Runs(problem, how, watched)
+    runs = Runs(problem, settings, watched)
     with watched:
         best = runs.lowest(resumed)
     growth = stopping.growth(best.outcome.first, best.outcome.record.value)
     end = runs.iterate(best.outcome.record)
-    best, statistics, more = reported(problem, best, runs.doubts)
+    best, statistics, more = reported(problem, best, runs.diagnose)
     value = value_of(problem, best)
     if asks:
         at = end_of(problem, best), value, best.outcome.reason.ending
         fit = statistics, more
-        statistics, more = likelihood.report(problem, how, request.origin, *at, fit, watched.stop)
-    what = "maximum" if how.maximize else "minimum"
-    digits, digit_warnings = certainty(problem, best, statistics, what=what)
+        statistics, more = likelihood.report(
+            problem, settings, request.origin, *at, fit, watched.stop
+        )
+    extreme = "maximum" if settings.maximize else "minimum"
+    digits, digit_warnings = certainty(problem, best, statistics, extreme=extreme)
     return Minimum(
         problem.expression,
         end.parameters,
@@ -122,17 +124,17 @@ def _minimum(
         [*runs.warnings, *([] if growth is None else [growth]), *more, *digit_warnings],
         minima=runs.minima,
         starts=runs.starts,
-        predictions=_predictions(problem, how, best, request.data, influences=influences),
+        predictions=_predictions(problem, settings, best, request.data, influences=influences),
         latest=[runs.iterate(record) for record in best.outcome.latest],
         best=runs.best_of(best),
         digits=digits,
-        confidence=how.confidence,
+        confidence=settings.confidence,
     )
 
 
 def _predictions(
     problem: Task,
-    how: Settings,
+    settings: Settings,
     best: Run,
     data: Mapping[str, Any] | Rows,
     *,
@@ -151,7 +153,7 @@ def _predictions(
         point,
         list(data if isinstance(data, Mapping) else data.entries),
         problem.box().inside(point),
-        how.confidence,
+        settings.confidence,
         rss_of(problem, best),
         missing=f"there are more than {LM_PARAMETERS} parameters" if is_large else None,
         names=problem.names if influences else None,
@@ -180,10 +182,10 @@ class Recipe(NamedTuple):
 
     @classmethod
     def of(
-        cls, text: str, start: Mapping[str, Any], fixed: Mapping[str, Any], how: Settings
+        cls, text: str, start: Mapping[str, Any], fixed: Mapping[str, Any], settings: Settings
     ) -> Recipe:
         """Return the recipe of a minimisation, without what only this process knows."""
-        own = {name: value for name, value in vars(how).items() if hasattr(Settings, name)}
+        own = {name: value for name, value in vars(settings).items() if hasattr(Settings, name)}
         return cls(text, start, fixed, Settings().replaced(**{**own, "location": None}))
 
     def prepared(self, rows: Rows, location: Callable[[int], str]) -> dict[str, Any]:
@@ -206,10 +208,10 @@ class Recipe(NamedTuple):
         else:
             from gradcli.minimize.constrained import lagrangian
 
-            how = self.settings.replaced(location=location)
-            node = -formula if how.maximize else formula
-            request = Request(node, origin, self.start, self.fixed, rows, how)
-            problem = lagrangian(request)[0] if how.subject_to else task(*request)
+            settings = self.settings.replaced(location=location)
+            node = -formula if settings.maximize else formula
+            request = Request(node, origin, self.start, self.fixed, rows, settings)
+            problem = lagrangian(request)[0] if settings.subject_to else task(request)
             found = [problem.objective]
             if problem.fit is not None:
                 found += [problem.fit, problem.fit.residuals]

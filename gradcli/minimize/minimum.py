@@ -8,7 +8,7 @@ from gradcli.errors import printable
 from gradcli.graph.literals import number_text, value_text
 from gradcli.records import NamedTuple
 from gradcli.sheets import Column, Entries, Html, Lines, cells, headings, show
-from gradcli.solvers.stopping import Ending
+from gradcli.solvers.stopping import Ending, counted
 from gradcli.values import entries, numbers
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ class Constraint(NamedTuple):
     active: bool
     """Whether it holds with equality."""
 
-    def sentence(self, what: str) -> str:
+    def sentence(self, quantity: str) -> str:
         """Return the constraint with what its multiplier means for a minimum or a maximum."""
         text = printable(self.text, 120)
         if not self.active:
             return f"{text}: not active"
         rate = self.multiplier
         verb = "rises" if rate > 0 else "falls"
-        change = f"the {what} {verb} by {number_text(float(f'{abs(rate):.4g}'))}"
+        change = f"the {quantity} {verb} by {number_text(float(f'{abs(rate):.4g}'))}"
         return f"{text}: active; for each 1 that the limit grows, {change}"
 
 
@@ -65,7 +65,7 @@ class Found(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The lowest point of a run that was to end elsewhere."""
+    """The lowest point of a run that ended at a higher one, as its settings asked."""
 
     minimum: float
     parameters: dict[str, Any]
@@ -136,14 +136,14 @@ CHI_SQUARED = (
     Column("chi_squared", terminal="χ²"),
     Column("chi_squared_p_value", terminal="p value of χ²"),
 )
-"""Those of a fit with known deviations besides."""
+"""The additional single numbers of a fit with known standard deviations, a line each."""
 
 INTERVALS = {"standard_errors": "confidence interval", "profile": "profile likelihood interval"}
 """What the intervals of a fit are called."""
 
 
 CORRELATED_PARAMETERS = 8
-"""Up to so many parameters their correlations are shown."""
+"""The most parameters for which the report shows the correlations."""
 SHOWN_MINIMA = 10
 """How many of the minima of several starts are listed."""
 
@@ -189,7 +189,7 @@ class Minimum(NamedTuple):
     digits: Mapping[str, int] = {}
     """How many digits are certain of the parts: those of the worst number of each."""
     confidence: float = 0.95
-    """That of the intervals."""
+    """The probability of the confidence intervals."""
     is_maximum: bool = False
     """Whether `minimum` is a maximum, and "best" the highest."""
 
@@ -317,10 +317,10 @@ class Minimum(NamedTuple):
         sheet.line("")
         sheet.line("correlation of the estimates")
         rows = []
-        for place, name in enumerate(names[1:], 1):
-            known = [correlation[name][other] for other in names[:place]]
+        for index, name in enumerate(names[1:], 1):
+            known = [correlation[name][other] for other in names[:index]]
             texts = ["" if value is None else f"{value:.3f}" for value in known]
-            rows.append([name, *texts, *[""] * (len(names) - 1 - place)])
+            rows.append([name, *texts, *[""] * (len(names) - 1 - index)])
         sheet.table(["", *names[:-1]], rows, right=1)
 
     def _show_minima(self, sheet: Sheet) -> None:
@@ -337,8 +337,7 @@ class Minimum(NamedTuple):
     @property
     def ends(self) -> str:
         """How many different ends several starts had, in words."""
-        count = len(self.minima)
-        return f"{count} different end{'s' * (count != 1)}"
+        return counted(len(self.minima), "different end")
 
     def _written(self, sheet: Lines) -> str:
         """Return the report and the warnings as text."""

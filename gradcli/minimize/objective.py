@@ -46,7 +46,7 @@ def with_gradient(
 
 
 SUMMED_ROWS = 1 << 10
-"""From so many rows on, sums of numbers of each row are computed in one fused pass."""
+"""The fewest rows for which sums of one number a row are computed in a fused pass."""
 MANY_ROWS = 1 << 16
 """From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 WEIGHT = "weight of a row"
@@ -321,9 +321,9 @@ class Objective:
 
     def checked(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
         """Return what a call does, found by the interpreter, which checks every step."""
-        here = self.at(point)
-        slopes = here.gradient(self.parameters)
-        return here.value, [slopes[name] for name in self.parameters]
+        result = self.at(point)
+        slopes = result.gradient(self.parameters)
+        return result.value, [slopes[name] for name in self.parameters]
 
     def at(self, point: Sequence[Any]) -> Point:
         """Return the formula at a point. Raises MathematicsError where it has no finite value."""
@@ -353,7 +353,7 @@ class VectorObjective:
         return self._objective.hessian(self._layout.blocks(point))
 
 
-class HeldFunction:
+class PartialFunction:
     """A function of a vector as one of all its numbers but that at `index`, which has a value."""
 
     def __init__(self, function: Function, index: int, value: float) -> None:
@@ -395,7 +395,7 @@ def rounded(
     names = [*objective.parameters, WIDTH]
     made = Objective(graph, smooth.id, names, None, objective.constants, engine=objective.engine)
     whole = VectorObjective(made)
-    return lambda width: HeldFunction(whole, len(start), width)
+    return lambda width: PartialFunction(whole, len(start), width)
 
 
 def _size(numbers: Sequence[float]) -> float:

@@ -86,9 +86,9 @@ def influence_of(
     root = np.linalg.solve(factor, np.eye(len(factor)))
     curvature = np.zeros_like(root)
     if not residuals.is_linear:
-        for column, place in enumerate(np.flatnonzero(free)):
+        for column, index in enumerate(np.flatnonzero(free)):
             direction = np.zeros(len(point))
-            direction[place] = 1.0
+            direction[index] = 1.0
             for values, _, turns in residuals.along(point, direction):
                 curvature[:, column] += values @ turns[:, free]
     inner = np.eye(len(root)) + root.T @ ((curvature + curvature.T) / 2) @ root
@@ -135,8 +135,8 @@ class Predictions:
         self._point, self._free = point, free
         self._confidence, self._rss, self._missing = confidence, rss, missing
         self._parameters = names
-        self._residual = fit.found.residual
-        self._response, self._sign = fit.found.response, fit.found.sign
+        self._residual = fit.squares.residual
+        self._response, self._sign = fit.squares.response, fit.squares.sign
         self._entry = fit.objective.graph.shape(self._residual)[1:]
         self.warnings: list[str] = []
         """What the last pass over the rows found missing, in words."""
@@ -175,7 +175,7 @@ class Predictions:
         names = self.names
         lost = 0
         is_derived = known is not None or influence is not None
-        for data, residual, response, jacobian, here in self._parts(is_derived=is_derived):
+        for data, residual, response, jacobian, all_values in self._parts(is_derived=is_derived):
             columns = [part for array in data for part in _flat(array)]
             if response is None:
                 columns += _flat(residual)
@@ -188,7 +188,7 @@ class Predictions:
                 for array in (fitted, residual, fitted - half, fitted + half):
                     columns += _flat(array)
                 if influence is not None and jacobian is not None:
-                    weights = self._of_rows(self._fit.found.weight, here, residual.shape)
+                    weights = self._of_rows(self._fit.squares.weight, all_values, residual.shape)
                     leverage, distance, follows = influence.of_rows(
                         residual.ravel(),
                         self._sign * jacobian,
@@ -262,13 +262,13 @@ class Predictions:
         The response, which does not matter for fitted values and band, is that of the first row.
         """
         assert self.predictor is not None  # noqa: S101 - the caller has seen it
-        here = self._objective
-        first = here.in_memory() if self._rows is None else next(iter(self._rows.blocks(1)))
+        whole = self._objective
+        first = whole.in_memory() if self._rows is None else next(iter(self._rows.blocks(1)))
         columns = {name: np.full(len(values), float(first[name][0])) for name in self._columns}
         columns[self.predictor] = values
-        fixed = {name: x for name, x in here.constants.items() if name not in self._columns}
+        fixed = {name: x for name, x in whole.constants.items() if name not in self._columns}
         objective = Objective(
-            here.graph, here.result, here.parameters, None, fixed, is_compiled=False
+            whole.graph, whole.result, whole.parameters, None, fixed, is_compiled=False
         )
         known = self._fit, self._point, [*columns], self._free, self._confidence, self._rss
         made = Predictions(*known, missing=self._missing)

@@ -3,7 +3,8 @@
 Many parameters of a model are linear: once the others are known, one system of equations gives
 them (Golub and Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
 problems whose variables separate", SIAM J. Numer. Anal. 10, 1973). So starts are drawn for the
-others alone, of the sizes that the formula and its data tell, and the best of them are worth a run.
+others alone, of the sizes that follow from the formula and its data, and a run is made from the
+best of them.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from gradcli.errors import MathematicsError
 from gradcli.minimize.magnitudes import Magnitudes
 from gradcli.solvers import stopping
 from gradcli.solvers.multistart import STEPS, hypercube
+from gradcli.solvers.qr import linearised
 from gradcli.solvers.stopping import Ending
-from gradcli.solvers.triangle import linearised
 from gradcli.solvers.vectors import norm, norms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradcli.minimize.doubts import Doubts, Run
+    from gradcli.minimize.diagnostics import Diagnostics, Run
     from gradcli.minimize.fit import Fit
     from gradcli.minimize.objective import Objective
     from gradcli.minimize.task import Task
@@ -41,13 +42,13 @@ WAVES = 400
 FEWEST = 16
 """The least that are drawn, even where the rows are many."""
 RUNS = 12
-"""How many of the drawn starts are worth a run."""
+"""The most drawn starts from which a run is made."""
 RANK = 1e-10
 """Below this share of the largest singular value linear parameters keep their start."""
 EVALUATIONS, MOST_ROWS = 5_000, 4_000_000
 """How often the residuals may be worked out, and of how many rows altogether, to find a fit."""
 TIMES = 5
-"""The same, in units of what the first run took, where that is more."""
+"""The same limit as a multiple of the evaluations of the first run, where that is more."""
 LOWER = 1e-6
 """How much lower, relative to it, the sum of squares of another run must be to take its place."""
 
@@ -86,7 +87,7 @@ class Attempts:
             return []
         magnitudes = Magnitudes(
             self._objective.graph,
-            self._fit.found.residual,
+            self._fit.squares.residual,
             self._objective.nodes,
             self._objective.in_memory(),
             self._fit.response(),
@@ -97,10 +98,10 @@ class Attempts:
         count = max(min(count, self._most), runs)
         generator = np.random.default_rng(self._seed)
         best: list[tuple[float, Vector]] = [(math.inf, self._start)] * runs
-        for place, shares in enumerate(hypercube(generator, count, len(self._others))):
+        for index, shares in enumerate(hypercube(generator, count, len(self._others))):
             point = magnitudes.drawn(shares, self._start, self._others)
             found = self._solved(self._enclosed(point, shares))
-            part = place % runs
+            part = index % runs
             if found is not None and found[0] < best[part][0]:
                 best[part] = found
         best.sort(key=lambda pair: pair[0])
@@ -122,21 +123,21 @@ class Attempts:
         point = self._box.clipped(point)
         try:
             with np.errstate(all="ignore"):
-                triangle = linearised(self._fit.residuals, point)
+                factors = linearised(self._fit.residuals, point)
         except MathematicsError:
             return None
         if not self._linear.size:
-            return triangle.norm, point
-        columns = triangle.factor[:, self._linear]
+            return factors.norm, point
+        columns = factors.factor[:, self._linear]
         lengths = norms(columns)
         lengths[lengths == 0] = 1.0
-        change, *_ = np.linalg.lstsq(columns / lengths, -triangle.rotated, rcond=RANK)
+        change, *_ = np.linalg.lstsq(columns / lengths, -factors.rotated, rcond=RANK)
         change /= lengths
-        rest = triangle.norm**2 - norm(triangle.rotated) ** 2
+        rest = factors.norm**2 - norm(factors.rotated) ** 2
         after = point.copy()
         after[self._linear] += change
         after = self._box.clipped(after)
-        left = norm(triangle.rotated + columns @ (after - point)[self._linear])
+        left = norm(factors.rotated + columns @ (after - point)[self._linear])
         return math.sqrt(max(rest, 0.0) + left**2), after
 
 
@@ -152,18 +153,18 @@ class Refit:
         first: Run | None,
         r_squared: float | None,
         seed: int,
-        doubts: Callable[[Run], Doubts],
+        diagnose: Callable[[Run], Diagnostics],
     ) -> None:
         self._problem = problem
         self._first = self._best = first
         self._r_squared = r_squared
         self._seed = seed
-        self._doubts = doubts
+        self._diagnose = diagnose
         self._number = 1
         self._agreeing = False
         self._most = 0
         self.starts = 1
-        """How many were tried."""
+        """How many starts were tried."""
 
     @property
     def best(self) -> Run | None:
@@ -205,20 +206,20 @@ class Refit:
             self._agreeing = True
         if is_over() or self._problem.objective.evaluations > self._most:
             return True
-        return self._agreeing and not self._doubts(self._best).are_any
+        return self._agreeing and not self._diagnose(self._best).are_any
 
     def sentence(self) -> str:
         """Return which start led to the fit."""
         if self._best is self._first or self._best is None:
             others = self.starts - 1
-            return f"{others} other start{'s' * (others != 1)} led to no lower end"
+            return f"{stopping.counted(others, 'other start')} led to no lower end"
         which = f"start {self._number} of {self.starts}"
         if self._first is None:
             return f"the first start has no value; the fit was found from {which}"
-        what = f"the value {stopping.short(self._first.outcome.record.value)}"
+        quality = f"the value {stopping.short(self._first.outcome.record.value)}"
         if self._r_squared is not None:
-            what = f"R² {stopping.short(self._r_squared)}"
-        return f"the first end had {what}; a better one was found from {which}"
+            quality = f"R² {stopping.short(self._r_squared)}"
+        return f"the first end had {quality}; a better one was found from {which}"
 
 
 def _is_lower(one: Outcome, other: Outcome) -> bool:

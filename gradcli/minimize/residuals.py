@@ -104,8 +104,8 @@ class ModelResiduals:
             yield work(getattr(self, form)(*arguments), *more)
         else:
             self._begin()
-            given = form, work, arguments, more, self._is_native
-            yield from self._data.over(self.of_group, *given)
+            job = form, work, arguments, more, self._is_native
+            yield from self._data.over(self.of_group, *job)
 
     def of_group(
         self,
@@ -122,7 +122,7 @@ class ModelResiduals:
         return work(self._rows_of(form, HeldRows(block), *arguments), *more)
 
     def _begin(self) -> None:
-        """Count a pass over the rows; it tells whether machine code repays from now on."""
+        """Count a pass over the rows, by which it is decided whether machine code repays."""
         self._objective.evaluations += 1
         self._is_native = self._objective.is_native()
 
@@ -211,8 +211,8 @@ class ModelResiduals:
             if found is not None:
                 return found
         if form not in self._compiled:
-            moving = self._objective.parameters
-            names = [*moving, *self._fixed, *self._names, *map(rate_name, moving[: len(rates)])]
+            free = self._objective.parameters
+            names = [*free, *self._fixed, *self._names, *map(rate_name, free[: len(rates)])]
             outputs = self._outputs(form)
             self._compiled[form] = function(program(self._objective.graph, outputs), names)
         data = [block[name] for name in self._names]
@@ -245,9 +245,9 @@ class ModelResiduals:
         """Return the residuals, and maybe their derivatives, as machine code if that can be."""
         from gradcli.rows.sums import machine_code
 
-        here = self._objective
-        names = [*here.parameters, *self._fixed]
-        return machine_code(here.graph, self._outputs(form), names, here.engine)
+        objective = self._objective
+        names = [*objective.parameters, *self._fixed]
+        return machine_code(objective.graph, self._outputs(form), names, objective.engine)
 
     def _derivatives(self) -> list[int]:
         """Return the derivatives of the residuals with respect to each number, as nodes."""

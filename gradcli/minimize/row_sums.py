@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Look(NamedTuple):
     """What every step says about some rows."""
 
-    found: list[Any]
+    values: list[Any]
     """The reductions and the derivatives of each; nan where one has none."""
     errors: dict[int, MathematicsError]
     """Why a reduction has no value or no derivative, by its node."""
@@ -76,7 +76,7 @@ class RowSums:
         """
         totals = Totals(self._split, len(self._wrt))
         for rows, look in looks:
-            totals.add(rows, look.found)
+            totals.add(rows, look.values)
             self._errors = look.errors | self._errors
             self._notes |= dict.fromkeys(look.notes)
         self.value, self.gradient = self._outer(*totals.found())
@@ -100,14 +100,14 @@ class RowSums:
         reductions: list[Any] = []
         slopes: list[Any] = []
         for part in self._parts:
-            value, rates, moving = nan, {}, self._moving(part)
+            value, rates, names = nan, {}, self._names_of(part)
             if part not in self._errors:
                 try:
-                    here = self._at(part, block, first, allow_nonfinite=self._nonfinite)
-                    if moving:
-                        self._notes |= dict.fromkeys(here.notes(moving))
-                        rates = here.gradient(moving)
-                    value = here.value
+                    point = self._at(part, block, first, allow_nonfinite=self._nonfinite)
+                    if names:
+                        self._notes |= dict.fromkeys(point.notes(names))
+                        rates = point.gradient(names)
+                    value = point.value
                 except MathematicsError as error:
                     self._errors[part] = error
             reductions.append(value)
@@ -120,31 +120,31 @@ class RowSums:
         """Return value and derivatives by the chain rule, from the reductions and theirs."""
         root = self._formula.id
         numbers = dict(zip(self._parts, reductions, strict=True))
-        here = self._at(root, known=Values(numbers, set()), allow_nonfinite=True)
-        read = [part for part in self._parts if part in here.read]
+        point = self._at(root, known=Values(numbers, set()), allow_nonfinite=True)
+        read = [part for part in self._parts if part in point.read]
         for part in read:
             if part in self._errors:
                 raise self._errors[part]
         if not self._nonfinite:
             wrong = {part for part in read if not finite(numbers[part])}
-            here = self._at(root, known=Values(numbers, wrong))
+            point = self._at(root, known=Values(numbers, wrong))
         if not self._wrt:
-            return here.value, {}
-        self._notes |= dict.fromkeys(here.notes(self._wrt))
+            return point.value, {}
+        self._notes |= dict.fromkeys(point.notes(self._wrt))
         nodes = self._formula.graph.variables([root])
         own = {name: nodes[name] for name in self._wrt}
-        rates = here.slopes(own | {reduction_name(part): part for part in read})
+        rates = point.slopes(own | {reduction_name(part): part for part in read})
         found = {name: rates[name] for name in own}
         for part, of_part in zip(self._parts, slopes, strict=True):
-            moving = self._moving(part) if part in read else ()
+            names = self._names_of(part) if part in read else ()
             for name, slope in zip(self._wrt, of_part, strict=True):
-                if name in moving:
+                if name in names:
                     found[name] = found[name] + rates[reduction_name(part)] * slope
         for name, slope in found.items():
             if not (self._nonfinite or finite(slope)):
                 message = f"the derivative with respect to {name} is infinite or too large here"
                 raise MathematicsError(message)
-        return here.value, found
+        return point.value, found
 
     def _at(
         self,
@@ -165,7 +165,7 @@ class RowSums:
             lines=Lines(self._columns, self._location, first) if self._location else None,
         )
 
-    def _moving(self, part: int) -> list[str]:
+    def _names_of(self, part: int) -> list[str]:
         """Return those of the names in `wrt` on which a reduction depends."""
         names = self._formula.graph.variables([part])
         return [name for name in self._wrt if name in names]

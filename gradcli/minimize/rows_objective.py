@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gradcli.calculus.forward import hessian
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of, rows_at_once
@@ -255,8 +257,6 @@ class RowsObjective(Objective):
         With the reductions s(p) of the outer formula F(p, s) they are ZᵀF''Z + Σ dF/ds_k s_k'',
         where Z is the identity above s'. Raises MathematicsError where one is not finite.
         """
-        import numpy as np
-
         if not self.is_in_blocks:
             return self.whole().hessian(point)
         size = self.layout.count
@@ -269,10 +269,10 @@ class RowsObjective(Objective):
             if self._outer_curved is None:
                 self._outer_curved = self._outer_objective()
             outer, is_met = self._outer_curved
-            where = np.append(self.layout.vector(point), totals)[is_met]
-            moved = np.vstack([np.eye(size), *[first for first, _ in both]])[is_met]
-            found = moved.T @ outer.hessian(where) @ moved
-            weights = outer(where)[1][len(where) - len(both) :]
+            arguments = np.append(self.layout.vector(point), totals)[is_met]
+            chain = np.vstack([np.eye(size), *[first for first, _ in both]])[is_met]
+            found = chain.T @ outer.hessian(arguments) @ chain
+            weights = outer(arguments)[1][len(arguments) - len(both) :]
             for weight, (_, second) in zip(weights, both, strict=True):
                 found = found + weight * second
         except (ValueError, OverflowError, ZeroDivisionError):
@@ -290,8 +290,6 @@ class RowsObjective(Objective):
 
     def _compiled_curved(self) -> Callable[..., list[Any]]:
         """Return the function from all values to reductions, their gradients and Hessians."""
-        import numpy as np
-
         layout, graph, parts = self.layout, self.graph, self._parts.parts
         nodes = list(self.nodes.values())
         first = [node for part in parts for node in gradient(graph, part, nodes).values()]
@@ -329,10 +327,8 @@ class RowsObjective(Objective):
     def _outer_objective(self) -> tuple[VectorObjective, Mask]:
         """Return the outer formula as a function of parameters and reductions.
 
-        It takes those numbers of both that stand in it, which the mask tells.
+        It takes those numbers of both that occur in it, which the mask selects.
         """
-        import numpy as np
-
         outer, result = self._parts.outer, self._parts.result
         reductions = self._parts.names
         known = outer.variables([result])
@@ -375,16 +371,16 @@ def measure(
     if not isinstance(data, Mapping):
         checked(formula, known, origin, data.entries)
         if formula.graph.columns:
-            moving = [name for name in parameters if name in names]
+            used = [name for name in parameters if name in names]
             others = {name: fixed[name] for name in fixed if name in names}
-            objective = RowsObjective(formula, moving, origin, others, data)
-            return lambda values: objective([values[name] for name in moving])[0]
+            objective = RowsObjective(formula, used, origin, others, data)
+            return lambda values: objective([values[name] for name in used])[0]
         data = data.hold().held
     columns = {name: value for name, value in data.items() if name in names}
     checked(formula, {**known, **columns}, origin)
 
     def value(values: Mapping[str, Any]) -> float:
-        now = {name: values.get(name, given) for name, given in known.items()}
+        now = {name: values.get(name, default) for name, default in known.items()}
         found: float = Point(formula.graph, formula.id, {**now, **columns}, origin).value
         return found
 

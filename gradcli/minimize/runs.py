@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, UsageError, listed
-from gradcli.minimize.doubts import Run, blocks_of, doubts, value_of
+from gradcli.minimize.diagnostics import Run, blocks_of, diagnose, value_of
 from gradcli.minimize.methods import also_worth_trying, chosen, solver
 from gradcli.minimize.minimum import Best, Found, Iterate
 from gradcli.minimize.objective import VectorObjective
@@ -20,7 +20,7 @@ from gradcli.solvers.stopping import Ending
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gradcli.minimize.doubts import Doubts
+    from gradcli.minimize.diagnostics import Diagnostics
     from gradcli.minimize.methods import Method
     from gradcli.minimize.refit import Refit
     from gradcli.minimize.settings import Settings
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from gradcli.solvers.surroundings import Lower
 
 CLEARLY = 1e-8
-"""How much lower, relative to the value, an end must be to count as another minimum."""
+"""An end is clearly lower when it is by this share of the value, or of 1."""
 LEAST = 1e-16
-"""A sum of squares, relative to the first one or 1, that need not become lower."""
+"""A sum of squares below this share of the first one, or of 1, is the least possible: 0."""
 DRAWN = 1000
 """How often the residuals may be worked out to draw starts, besides 8 times for each of them."""
 FIRST_STEPS = 1000
@@ -46,26 +46,26 @@ class Runs:
     def __init__(
         self,
         problem: Task,
-        how: Settings,
+        settings: Settings,
         watched: Observers,
     ) -> None:
         self.problem = problem
-        self._how = how
+        self._settings = settings
         self.watched = watched
         self.of_all = watched.those(see_all_runs=True)
         self._of_lowest = watched.those(see_all_runs=False)
         self._layout = problem.objective.layout
-        self._method = chosen(problem, how)
-        self._end = None if how.seconds is None else time.monotonic() + how.seconds
+        self._method = chosen(problem, settings)
+        self._end = None if settings.seconds is None else time.monotonic() + settings.seconds
         self.minima: list[Found] = []
-        self.warnings: list[str] = [*problem.warnings, *problem.engine_warnings(how)]
+        self.warnings: list[str] = [*problem.warnings, *problem.engine_warnings(settings)]
         self.starts = 1
         self._frozen: dict[str, int] = {}
         """The parameters with respect to which the derivative is 0 everywhere."""
         self._interrupted: Reason | None = None
         self._ended: Run | None = None
         """The last run that is over."""
-        self._doubted: tuple[Run, Doubts] | None = None
+        self._diagnosed: tuple[Run, Diagnostics] | None = None
         """The last run whose end was judged, and how."""
 
     def lowest(self, resumed: Mapping[str, Any] | None = None) -> Run:
@@ -77,8 +77,8 @@ class Runs:
 
     def _lowest(self, resumed: Mapping[str, Any] | None) -> Run:
         problem, start = self.problem, self.problem.start
-        is_one = self._how.starts in {None, 1}
-        is_continued = self.watched.keeps or resumed is not None
+        is_one = self._settings.starts in {None, 1}
+        is_continued = self.watched.wants_state or resumed is not None
         if is_continued and not is_one:
             many, one = spelled("starts"), spelled("checkpoint")
             message = f"{many} makes many runs, and a checkpoint holds one"
@@ -86,7 +86,7 @@ class Runs:
         try:
             slopes = problem.check(start) if is_one else None
         except MathematicsError:
-            if not (self._how.looks and self._may_fit_again()):
+            if not (self._settings.may_replace_start and self._may_fit_again()):
                 raise
             return self._best_fit(has_start=False)
         self._frozen = problem.without_slope(slopes)
@@ -127,7 +127,7 @@ class Runs:
         point = self.problem.start
         if self._may_fit_again():
             return self._best_fit()
-        others = also_worth_trying(self.problem, self._method, self._how)
+        others = also_worth_trying(self.problem, self._method, self._settings)
         if not others:
             return self._run(self._method, point, is_shown=True)
         best = self._run(self._method, point)
@@ -155,11 +155,11 @@ class Runs:
 
     def _may_fit_again(self) -> bool:
         """Whether a fit may be tried from other starts when the end of the first is in doubt."""
-        return self._is_drawn and self._how.steps is None and self._how.starts is None
+        return self._is_drawn and self._settings.steps is None and self._settings.starts is None
 
     @property
     def _is_drawn(self) -> bool:
-        """Whether formula and data tell where a fit may start."""
+        """Whether starts of a fit can be derived from formula and data."""
         fit = self.problem.fit
         if fit is None or fit.is_plain or fit.is_linear or self.problem.is_streamed:
             return False
@@ -175,12 +175,12 @@ class Runs:
         best = first = fit(problem.start, FIRST_STEPS) if has_start else None
         refit: Refit | None = None
         with self._interruptible():
-            found = None if first is None or self._is_over() else self.doubts(first)
+            found = None if first is None or self._is_over() else self.diagnose(first)
             if first is None or (found is not None and found.are_any):
                 from gradcli.minimize.refit import Refit
 
                 r_squared = None if found is None else found.r_squared
-                refit = Refit(problem, first, r_squared, self._how.seed, self.doubts)
+                refit = Refit(problem, first, r_squared, self._settings.seed, self.diagnose)
                 refit.look(
                     lambda point, steps: fit(self._layout.blocks(point), steps), self._is_over
                 )
@@ -199,16 +199,16 @@ class Runs:
                 if longer.outcome.record.value <= outcome.record.value:  # not so after a signal
                     best = longer
             elif self._interrupted is None:
-                reason = stopping.out_of_time(outcome.steps, self._how.seconds or 0.0)
+                reason = stopping.out_of_time(outcome.steps, self._settings.seconds or 0.0)
                 best = best._replace(outcome=outcome._replace(reason=reason))
         self._show(best)
         return best
 
-    def doubts(self, run: Run) -> Doubts:
+    def diagnose(self, run: Run) -> Diagnostics:
         """Return what is doubtful about where the run of a fit ended; that of the last is kept."""
-        if self._doubted is None or self._doubted[0] is not run:
-            self._doubted = run, doubts(self.problem, self._how, run)
-        return self._doubted[1]
+        if self._diagnosed is None or self._diagnosed[0] is not run:
+            self._diagnosed = run, diagnose(self.problem, self._settings, run)
+        return self._diagnosed[1]
 
     def _is_over(self) -> bool:
         """Whether no other run may follow."""
@@ -234,7 +234,7 @@ class Runs:
 
         def attempt(point: Vector) -> Outcome:
             # The first run takes the time it needs; of the others, most end where one ended before.
-            steps = self._how.steps
+            steps = self._settings.steps
             if ended and steps is None:
                 steps = multistart.STEPS
             blocks = self._layout.blocks(point)
@@ -243,25 +243,25 @@ class Runs:
             outcome = ended[-1].outcome
             if self._is_over():
                 raise _AllOver
-            if ended[1:] and self._how.steps is None and outcome.steps == steps:
+            if ended[1:] and self._settings.steps is None and outcome.steps == steps:
                 outcome = outcome._replace(reason=stopping.exhausted(outcome.steps))
                 ended[-1] = ended[-1]._replace(outcome=outcome)
             return outcome
 
-        how, problem = self._how, self.problem
-        start, box, count = self._layout.vector(problem.start), problem.box(), how.starts or 1
+        settings, problem = self._settings, self.problem
+        start, box, count = self._layout.vector(problem.start), problem.box(), settings.starts or 1
         known: Sequence[Vector] = ()
         if self._is_drawn and problem.fit is not None and count > 1:
             from gradcli.minimize.refit import Attempts
 
             attempts = Attempts(
-                problem.objective, problem.fit, start, box, how.seed, DRAWN + 8 * count
+                problem.objective, problem.fit, start, box, settings.seed, DRAWN + 8 * count
             )
             known = attempts.drawn(count - 1)
         with self._interruptible(), suppress(_AllOver):
-            found = multistart.runs(attempt, start, box, count, how.seed, known)
+            found = multistart.runs(attempt, start, box, count, settings.seed, known)
             if found.undefined:
-                times = f"{found.undefined} start{'s' * (found.undefined != 1)}"
+                times = stopping.counted(found.undefined, "start")
                 self.warnings.append(f"{times} had no value, and others were tried instead")
         self.starts = len(ended)
         distinct = multistart.distinct([run.outcome for run in ended])
@@ -270,7 +270,7 @@ class Runs:
             parameters = self.iterate(minimum.outcome.record).parameters
             self.minima.append(Found(value_of(problem, best), parameters, minimum.times))
         best = next(run for run in ended if run.outcome is distinct[0].outcome)
-        is_cut = best.outcome.reason.ending is Ending.EXHAUSTED and how.steps is None
+        is_cut = best.outcome.reason.ending is Ending.EXHAUSTED and settings.steps is None
         if is_cut and self._interrupted is None:
             point = blocks_of(problem, best.outcome.record.point)
             best = self._run(self._method, point)  # now as long as it takes
@@ -290,12 +290,12 @@ class Runs:
         """Return the run of a method from a point, its records shown as they are made or kept."""
         records: list[Record] = []
         watch = _RunObserver(self, None if is_shown else records, resumed)
-        working = solver(self.problem, method, self._how, point, first, self._frozen)
+        working = solver(self.problem, method, self._settings, point, first, self._frozen)
         outcome = run(
             working,
-            steps=self._how.steps if steps is None else steps,
+            steps=self._settings.steps if steps is None else steps,
             seconds=self._seconds_left(),
-            allowed=self._how.seconds,
+            allowed=self._settings.seconds,
             observer=watch,
             resumed=resumed,
         )
@@ -319,7 +319,7 @@ class Runs:
             return reason
         from gradcli.solvers.surroundings import Lower, Surroundings
 
-        problem, tolerance = self.problem, self._how.tol
+        problem, tolerance = self.problem, self._settings.tol
         tolerance = stopping.TOLERANCE if tolerance is None else tolerance
         function, box = VectorObjective(problem.objective), problem.box()
         here = self._layout.vector(blocks_of(problem, point))
@@ -332,16 +332,16 @@ class Runs:
             slope = max(outcome.record.gradient_norm, tolerance)
             found = Surroundings(function, here, box).lower(slope, suspects)
             if isinstance(found, Lower):
-                where = self._moved(here, found)
-                return stopping.lower(where, found.value, is_flat=found.is_flat)
+                changes = self._changed_values(here, found)
+                return stopping.lower(changes, found.value, is_flat=found.is_flat)
             if found:
                 return stopping.flat()
         return reason
 
-    def _moved(self, here: Vector, found: Lower) -> str:
+    def _changed_values(self, point: Vector, lower: Lower) -> str:
         """Return the numbers of another point that are not those of this one, by name."""
         names = self.problem.names
-        pairs = zip(names, here.tolist(), found.point.tolist(), strict=True)
+        pairs = zip(names, point.tolist(), lower.point.tolist(), strict=True)
         return listed([f"{name} = {stopping.short(y)}" for name, x, y in pairs if x != y])
 
     def _seconds_left(self) -> float | None:
@@ -353,7 +353,7 @@ class Runs:
 
 
 class _RunObserver(Observer):
-    """Tells of the steps of one run, or keeps its records and tells only those who see all runs."""
+    """Passes the steps of one run on, or records them and passes them to those who see all runs."""
 
     def __init__(
         self, runs: Runs, records: list[Record] | None, resumed: Mapping[str, Any] | None
@@ -361,10 +361,10 @@ class _RunObserver(Observer):
         self._runs = runs
         self._records = records
         self._resumed = resumed
-        self.keeps = runs.watched.keeps
+        self.wants_state = runs.watched.wants_state
 
     def step(self, record: Record) -> None:
-        """Tell of a step with the parameters by name."""
+        """Pass a step on with the parameters by name."""
         if self._resumed is not None and record.step == self._resumed["step"]:
             # Steps that were taken again to get here are not counted again.
             self._runs.problem.objective.evaluations = self._resumed["evaluations"]
@@ -383,10 +383,10 @@ class _RunObserver(Observer):
         """Return whether anyone says so."""
         return self._runs.watched.stop()
 
-    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+    def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         """Keep how often the objective was evaluated, too."""
         whole = {**state, "evaluations": self._runs.problem.objective.evaluations}
-        self._runs.watched.keep(step, whole, ends_epoch=ends_epoch)
+        self._runs.watched.save(step, whole, ends_epoch=ends_epoch)
 
 
 def _is_least(run: Run) -> bool:

@@ -134,7 +134,7 @@ class Settings(Random, Solving, Fitting):
     location: Callable[[int], str] | None = staticmethod(no_location)
     """From a row of the data, counted from 0, to where it stands: " of d.csv (line 7)"; None where
     rows are not to be named, as those of a batch."""
-    looks = False
+    may_replace_start = False
     """Whether the start was not given, so that another one may do where it has no value."""
 
     @property

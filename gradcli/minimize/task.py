@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 Limits = tuple[float, float]
 
 PLAIN_PARAMETERS = 50
-"""Up to so many numbers a sum of squares without data is taken for one."""
+"""The most numbers in the parameters for which a sum of squares without data is fitted by lm."""
 CHECKED_NUMBERS = 1_000_000
-"""Up to so many numbers of data every step of the formula is checked at a start."""
+"""The most numbers of data for which every step of the formula is checked at a start."""
 
 
 class Request(NamedTuple):
@@ -42,10 +42,13 @@ class Request(NamedTuple):
 
     formula: Node
     origin: Origin | None
+    """Where the formula was typed."""
     start: Mapping[str, Any]
+    """The parameters, with their values at the start."""
     fixed: Mapping[str, Any]
+    """The names that keep their values."""
     data: Any
-    """The columns, or rows that are read in blocks."""
+    """The columns that the formula may use, or rows that are read in blocks where that can be."""
     settings: Settings
 
 
@@ -160,42 +163,34 @@ class Task(NamedTuple):
             lower, upper = np.array(self.limits, dtype=np.float64).T
             box = Box(layout.repeated(lower.tolist()), layout.repeated(upper.tolist()))
         if frozen:
-            held = layout.repeated([float(name in frozen) for name in self.objective.parameters])
+            mask = layout.repeated([float(name in frozen) for name in self.objective.parameters])
             point = layout.vector(start)
-            box = Box(*(np.where(held, point, limit) for limit in box))
+            box = Box(*(np.where(mask, point, limit) for limit in box))
         return box
 
 
-def task(
-    formula: Node,
-    origin: Origin | None,
-    start: Mapping[str, Any],
-    fixed: Mapping[str, Any],
-    data: Mapping[str, Any] | Rows,
-    settings: Settings,
-) -> Task:
-    """Return the task of minimising a formula, which has the shapes of what is given already.
+def task(request: Request) -> Task:
+    """Return the task of minimising a formula, which has the shapes of its values already.
 
-    Where it has the length ROWS it may be worked out for some rows of the `data` at a time.
-    `start` are the parameters, `fixed` the names that keep their values and `data` the columns that
-    the formula may use, or rows to be read in blocks where that can be; `origin` is where it was
-    typed. Raises NameValueError and UsageError for what does not fit together.
+    Where it has the length ROWS it may be worked out for some rows of the data at a time. Raises
+    NameValueError and UsageError for what does not fit together.
     """
+    formula, origin, start, fixed, data, settings = request
     engines.check(settings.engine)
     files = None if isinstance(data, Mapping) else data
     columns: Mapping[str, Any] = data if isinstance(data, Mapping) else data.entries
     values = _values(formula, origin, start, fixed, columns, settings.columns)
     weighting = weighting_of(settings, columns)
     if files is not None and not (formula.graph.columns and weighting.is_of_rows):
-        found = task(formula, origin, start, fixed, files.hold().held, settings)
+        found = task(request._replace(data=files.hold().held))
         why = "the formula is no sum or mean over rows, so all rows are held in memory"
         return found._replace(warnings=[why])
     point, constants = _split(values, start)
     nodes = formula.graph.variables([formula.id])
-    moving = {name: nodes[name] for name in point if name in nodes}
-    held = [name for name in formula.graph.columns if name in constants]
-    count = files.count if files is not None else len(constants[held[0]]) if held else 0
-    squares = recognised(formula, origin, moving, {**constants, **columns}, count)
+    parameters = {name: nodes[name] for name in point if name in nodes}
+    used = [name for name in formula.graph.columns if name in constants]
+    count = files.count if files is not None else len(constants[used[0]]) if used else 0
+    squares = recognised(formula, origin, parameters, {**constants, **columns}, count)
     loss = _loss(settings.loss)
     if origin is None:
         from gradcli.graph import printing
@@ -217,7 +212,7 @@ def task(
     )
     is_plain = squares is None and files is None and settings.may_be_lm
     if is_plain and (settings.method or not (columns or objective.size > PLAIN_PARAMETERS)):
-        squares = plain_squares(formula, moving, count)
+        squares = plain_squares(formula, parameters, count)
         if squares is not None:  # its residuals are none of rows
             objective, over = objective.whole(), None
     fit = None
@@ -250,18 +245,18 @@ def objective_over(
     The rows are returned beside it then. Those of `files` are not among the `constants`.
     """
     graph = formula.graph
-    held = {name: constants[name] for name in graph.columns if name in constants}
-    count = len(next(iter(held.values()), ()))
+    columns = {name: constants[name] for name in graph.columns if name in constants}
+    count = len(next(iter(columns.values()), ()))
     rows: Rows | None = files
-    if held and is_for_blocks(count, engine, is_plain=True):
+    if columns and is_for_blocks(count, engine, is_plain=True):
         from gradcli.data.rows import HeldRows
         from gradcli.rows.reductions import split
         from gradcli.rows.sums import is_plain
 
         parts = split(formula)
         if parts is not None and is_for_blocks(count, engine, is_plain=is_plain(graph, parts)):
-            rows = HeldRows(held)
-            constants = {name: value for name, value in constants.items() if name not in held}
+            rows = HeldRows(columns)
+            constants = {name: value for name, value in constants.items() if name not in columns}
     if rows is None:
         whole = Objective(
             graph, formula.id, parameters, origin, constants, engine=engine, location=location

@@ -15,7 +15,7 @@ from gradcli.minimize.methods import first_order
 from gradcli.minimize.minimum import Best, Epoch, Minimum
 from gradcli.minimize.objective import WEIGHT
 from gradcli.minimize.settings import SECOND_ORDER
-from gradcli.minimize.task import task, weighting_of
+from gradcli.minimize.task import Request, task, weighting_of
 from gradcli.options import spelled
 from gradcli.records import NamedTuple
 from gradcli.rows.columns import Typed, by_rows, read_by_rows, with_shapes
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
-    from gradcli.graph.node import Node
     from gradcli.graph.shapes import Shape
-    from gradcli.language.origin import Origin
     from gradcli.minimize.methods import Method
     from gradcli.minimize.objective import Objective
     from gradcli.minimize.rows_objective import RowsObjective
@@ -67,35 +65,31 @@ class _End(NamedTuple):
 class Training:
     """A run of a first-order method on batches of rows, epoch after epoch.
 
-    `formula` is read anew for the rows of a batch; `start` are the parameters and `fixed` the names
-    that keep their values. A schedule counts epochs. `validation` and `metric` are measured after
-    each epoch. Raises NameValueError and UsageError for what does not fit together, and
-    MathematicsError where the first batch has no value at the start.
+    The formula is read anew for the rows of a batch; the data of the request are Rows. A schedule
+    counts epochs. `validation` and `metric` are measured after each epoch. Raises NameValueError
+    and UsageError for what does not fit together, and MathematicsError where the first batch has no
+    value at the start.
     """
 
     def __init__(
         self,
-        formula: Node,
-        origin: Origin | None,
-        start: Mapping[str, Any],
-        fixed: Mapping[str, Any],
-        rows: Rows,
+        request: Request,
         batches: Batches,
-        settings: Settings,
         *,
         validation: Measure | None = None,
         metric: Measure | None = None,
     ) -> None:
+        formula, origin, start, fixed, rows, settings = request
         _check(settings)
         self._formula = Typed(formula.graph, formula.id, origin)
         self._values = {**fixed, **start}
         self._shapes = {name: shape_of(value, name) for name, value in self._values.items()}
         self._fixed = fixed
-        self._rows = rows
+        self._rows: Rows = rows
         self._settings = settings
         self._measures = validation, metric
         self._epochs = batches.epochs
-        self._size = min(rows.count, batches.size or rows.count)
+        self._size: int = min(rows.count, batches.size or rows.count)
         self.method = _method(settings)
         self._warnings: list[str] = []
         self._unmoved: str | None = None
@@ -144,8 +138,8 @@ class Training:
             return stopping.stalled(self._unmoved)
         try:
             for _ in self._steps(watched):
-                if watched.keeps:
-                    watched.keep(self._solver.steps, self.state(), ends_epoch=self._taken == 0)
+                if watched.wants_state:
+                    watched.save(self._solver.steps, self.state(), ends_epoch=self._taken == 0)
                 if watched.stop():
                     reason = stopping.interrupted(self._solver.steps)
                     break
@@ -370,12 +364,7 @@ class Training:
         """Return the formula read for these shapes."""
         return with_shapes(self._formula, self._formula.origin, shapes)
 
-    def _task(
-        self,
-        data: Block | Rows,
-        start: Mapping[str, Any],
-        formula: Typed,
-    ) -> Task:
+    def _task(self, data: Block | Rows, start: Mapping[str, Any], formula: Typed) -> Task:
         """Return the task of minimising the formula, read for these rows."""
         settings = self._settings
         if isinstance(data, dict) or getattr(data, "batch", None):  # whose rows nobody can find
@@ -383,7 +372,7 @@ class Training:
         if settings.engine == "auto":
             # Machine code would begin after a number of evaluations, and a resumed run counts anew.
             settings = settings.replaced(engine="python")
-        return task(formula, formula.origin, start, self._fixed, data, settings)
+        return task(Request(formula, formula.origin, start, self._fixed, data, settings))
 
     def _working(self) -> Descent:
         row = METHODS[self.method.name]

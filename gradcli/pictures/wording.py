@@ -50,12 +50,12 @@ def say(key: str, /, **parts: object) -> str:
     return PART.sub(lambda found: f"{parts[found[1]]}", table()[key]) if parts else table()[key]
 
 
-def _check(path: str, found: Mapping[str, str], english: Mapping[str, str]) -> None:
+def _check(path: str, texts: Mapping[str, str], english: Mapping[str, str]) -> None:
     """Raise UsageError for a table that lacks a sentence of the English one, or a part of it."""
     for key, text in english.items():
-        if key not in found:
+        if key not in texts:
             raise _unusable(path, f"it lacks '{key}'", text)
-        if {*PART.findall(found[key])} != {*PART.findall(text)}:
+        if {*PART.findall(texts[key])} != {*PART.findall(text)}:
             raise _unusable(path, f"'{key}' has other parts than in English", text)
 
 

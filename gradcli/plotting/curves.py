@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     """The values at some points; nan where there is none."""
 
 PIECES = 2000
-"""Into how many pieces a long curve is divided, about one for each point that a screen shows."""
+"""Pieces into which a long curve is divided, about one for each pixel across a screen."""
 
 
 class Function(NamedTuple):
@@ -45,7 +45,7 @@ class Function(NamedTuple):
     allow_nonfinite: bool = False
     errors: RowErrors | None = None
     """The uncertain numbers among its values, whose errors make a band."""
-    where: str = ""
+    prefix: str = ""
     """Which line of several it is, for messages."""
 
     def table(self, ranges: Mapping[str, Range]) -> Table:
@@ -81,7 +81,7 @@ class Function(NamedTuple):
     def kinks(self, table: Table) -> list[str]:
         """Return what is to be said about derivatives that are one-sided somewhere in a table."""
         return [
-            f"{self.where}{sentence}: {label(self.formula.graph, node)}"
+            f"{self.prefix}{sentence}: {label(self.formula.graph, node)}"
             for node, sentence in list(table.kinks.items())[:5]
         ]
 
@@ -91,9 +91,9 @@ class Function(NamedTuple):
         try:
             self.formula.at_values({**self.values, **start})
         except MathematicsError as error:
-            error.message = f"{self.where}no point of the range has a value: {error.message}"
+            error.message = f"{self.prefix}no point of the range has a value: {error.message}"
             return error
-        return MathematicsError(f"{self.where}no point of the range has a finite value")
+        return MathematicsError(f"{self.prefix}no point of the range has a finite value")
 
 
 def joined(blocks: Sequence[Sequence[Vector]]) -> list[Vector]:
@@ -120,16 +120,16 @@ def curves(function: Function) -> Curves:
             found = function.columns(at)[index]
             return np.where(np.isfinite(found), found, np.nan)
 
-        what = (
+        title = (
             "the formula"
             if index == 0
             else f"its derivative with respect to {function.wrt[index - 1]}"
         )
         if missing[index].gaps:
-            notes.append(function.where + missing[index].sentence(what, name))
+            notes.append(function.prefix + missing[index].sentence(title, name))
         cut = limits_at_pole(points, y, evaluate)
         if cut is not None:
-            notes.append(f"{function.where}{what} has a pole; its axis is cut at {both(cut)}")
+            notes.append(f"{function.prefix}{title} has a pole; its axis is cut at {both(cut)}")
         limits.append(cut)
         lines.append(with_gaps(points, y, broken(points, y, evaluate)))
     return Curves(lines, limits, notes)
@@ -142,13 +142,13 @@ class Missing(NamedTuple):
     of: int
     first: float
 
-    def sentence(self, what: str, name: str) -> str:
+    def sentence(self, title: str, name: str) -> str:
         """Return what is to be said about them."""
         at = number_text(float(f"{self.first:.12g}"))
         if self.gaps == 1:
-            return f"{what} has no value at {name} = {at}: a gap in the plot"
+            return f"{title} has no value at {name} = {at}: a gap in the plot"
         return (
-            f"{what} has no value at {self.gaps} of {self.of} points, "
+            f"{title} has no value at {self.gaps} of {self.of} points, "
             f"the first at {name} = {at}: gaps in the plot"
         )
 
@@ -222,11 +222,11 @@ HALVINGS = 1100
 CENTRAL = (0.05, 0.95)
 """The quantiles between which a curve with a pole is sure to be shown."""
 SEEN = 1e-3
-"""How large a part of the height a jump must be to be seen, and not to be rounding."""
+"""The least jump that breaks a curve, as a share of its height; smaller ones may be rounding."""
 FAR = 4
-"""How many times the central part an axis must be long to be cut at a pole."""
+"""An axis is cut at a pole when it is longer than this many times the central part."""
 GROWTH = 1e4
-"""How much larger than the largest sample the values near a pole become."""
+"""Values near a pole exceed the largest sample by at least this factor."""
 
 
 def broken(x: Vector, y: Vector, evaluate: Evaluate) -> Vector:
@@ -304,7 +304,7 @@ def is_far(values: Vector, low: float, high: float) -> bool:
 
 
 def check_curves(count: int, hint: str) -> None:
-    """Raise UsageError for more curves than one plot tells apart; the hint is what to do."""
+    """Raise UsageError for more curves than one plot can distinguish; the hint is what to do."""
     if count > CURVES:
         message = f"one plot tells {CURVES} curves apart, and there are {count}"
         raise UsageError(message, hint=hint)

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from gradcli.tables.uncertain import RowErrors, Table
 
 ROWS_SHOWN = 20_000
-"""Of more than twice as many rows each second one is drawn, or each fourth, and so on."""
+"""Rows that are drawn; of more than twice as many each second one, or each fourth, and so on."""
 CURVE = 1001
-"""Points of a curve through the rows."""
+"""Points at which the curve through the rows is computed."""
 
 
 class Against(NamedTuple):
@@ -104,7 +104,7 @@ def chart(
         message = "--with is a curve over a column, and the rows are not drawn against one"
         how = "add" if against is None else "write"
         raise UsageError(message, hint=f"{how} --x {own[0]}")
-    kept: list[list[Vector]] = []
+    blocks: list[list[Vector]] = []
     stride, first, lost = 1, 0, 0
     by = wrt if errors is None else errors.names
     table: Table = RowTable(formula, by, allow_nonfinite=allow_nonfinite)
@@ -124,12 +124,12 @@ def chart(
                 else np.arange(first + 1.0, first + count + 1)
             )
         chosen = slice(-first % stride, None, stride)
-        kept.append([np.array(part[chosen]) for part in (x, block.value, *block.slopes)])
+        blocks.append([np.array(part[chosen]) for part in (x, block.value, *block.slopes)])
         first += count
-        while sum(len(part[0]) for part in kept) > 2 * ROWS_SHOWN:
-            kept = [[np.concatenate(part)[::2] for part in zip(*kept, strict=True)]]
+        while sum(len(part[0]) for part in blocks) > 2 * ROWS_SHOWN:
+            blocks = [[np.concatenate(part)[::2] for part in zip(*blocks, strict=True)]]
             stride *= 2
-    x, *columns = [np.concatenate(part) for part in zip(*kept, strict=True)]
+    x, *columns = [np.concatenate(part) for part in zip(*blocks, strict=True)]
     title = formula.formula.source
     notes = [f"the plot shows one of each {stride} rows of the data"] if stride > 1 else []
     if lost:
@@ -172,7 +172,7 @@ def _lines(
 # ---------------------------------------------------------------- points over a chart
 
 
-class Scattered(NamedTuple):
+class ScatterPoints(NamedTuple):
     """The columns of a file by name; `texts` are those that the numbers of a column stand for."""
 
     path: str
@@ -189,31 +189,31 @@ def check_columns(path: str, names: Sequence[str]) -> None:
         raise FileError(message, hint=f"keep three of its columns: {listed(names)}")
 
 
-def can_hold(chart: Chart) -> bool:
+def takes_points(chart: Chart) -> bool:
     """Return whether a chart has a contour or a curve for points to lie over."""
-    return bool(_chosen(chart))
+    return bool(_panels_for_points(chart))
 
 
-def _chosen(chart: Chart) -> list[Panel]:
+def _panels_for_points(chart: Chart) -> list[Panel]:
     contours = [p for p in chart.panels if any(isinstance(m, Field | Trail) for m in p.marks)]
     return contours or [panel for panel in chart.panels[:1] if not panel.counted]
 
 
-def laid(chart: Chart, points: Scattered) -> Chart:
+def with_points(chart: Chart, points: ScatterPoints) -> Chart:
     """Return the chart with the points over its contour, or else over its first curve.
 
     A column that has the name of an axis belongs to it; the others follow in their order.
     """
-    chosen = _chosen(chart)
+    panels_for_points = _panels_for_points(chart)
     notes = list(chart.notes)
     panels = [
-        _over(panel, points, notes) if any(panel is one for one in chosen) else panel
+        _over(panel, points, notes) if any(panel is one for one in panels_for_points) else panel
         for panel in chart.panels
     ]
     return chart._replace(panels=panels, notes=notes)
 
 
-def _over(panel: Panel, points: Scattered, notes: list[str]) -> Panel:
+def _over(panel: Panel, points: ScatterPoints, notes: list[str]) -> Panel:
     """Return the panel with the points; a contour ends where it did, and hides what is beyond."""
     made = _marks(panel, points)
     field = panel.field
@@ -240,7 +240,7 @@ def _within(values: Vector, ends: Vector) -> Vector:
     return found
 
 
-def _marks(panel: Panel, points: Scattered) -> list[Points]:
+def _marks(panel: Panel, points: ScatterPoints) -> list[Points]:
     names = list(points.columns)
     across = panel.x_label if panel.x_label in names else None
     up = panel.y_label if panel.y_label in names and panel.y_label != across else None

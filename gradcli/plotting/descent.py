@@ -53,21 +53,21 @@ GRID_NUMBERS = 2e8
 coarser."""
 COARSEST = 25
 FARTHEST = 1e100
-"""How far the way of the parameters is followed; a run may diverge."""
+"""The largest coordinate of a path that is drawn; a run may diverge."""
 MARGIN = 0.2
-"""What a contour shows around the way of the steps, as a part of its length."""
+"""The margin of a contour around the path of the steps, as a share of its extent."""
 KEPT_STEPS = 4096
 """How many steps a plot shows at the most, evenly spaced, besides the last one."""
 ROWS = 20_000
 """How many rows of the data are drawn at the most, evenly spaced."""
 RESIDUALS = 0.5
-"""How high the residuals are drawn, against the fit."""
+"""Height of the residuals' panel, relative to that of the fit."""
 CURVE_MARGIN = 0.8
-"""What a curve shows around it: a valley has two sides."""
+"""The margin of a curve of one parameter around the path, as a share of its extent."""
 
 
 def chart(
-    found: Minimum,
+    minimum: Minimum,
     iterates: Sequence[Iterate],
     objective: Objective | None = None,
     limits: Mapping[str, tuple[float, float]] | None = None,
@@ -84,34 +84,34 @@ def chart(
     deviations of the observations and `confidence` that of the band. `overlays` are the curves of
     other runs, and `others` the fits of other models, of which a plot of a fit shows the curves.
     """
-    if found.epochs:
-        return _learning(found, overlays)
+    if minimum.epochs:
+        return _learning(minimum, overlays)
     notes: list[str] = []
     panels = []
-    fit = found.predictions
+    fit = minimum.predictions
     if fit is not None and fit.predictor is not None:
-        models = {each.expression: each.predictions for each in (found, *others) if others}
+        models = {each.expression: each.predictions for each in (minimum, *others) if others}
         panels = _fit_panels(fit, fit.predictor, sigma, confidence, notes, models)
-        if found.method in SECOND_ORDER and not overlays:
-            title = "" if others else found.expression
+        if minimum.method in SECOND_ORDER and not overlays:
+            title = "" if others else minimum.expression
             return Chart(title, panels, stacked=True, notes=notes)
         del panels[1:]
     panels.append(_progress(iterates, overlays, notes))
-    if has_way(found):
+    if has_descent(minimum):
         panels.append(
-            _way(iterates, list(found.parameters), objective, limits or {}, numbers, notes)
+            _way(iterates, list(minimum.parameters), objective, limits or {}, numbers, notes)
         )
-    return Chart(found.expression, panels, notes=notes)
+    return Chart(minimum.expression, panels, notes=notes)
 
 
-def has_way(found: Minimum) -> bool:
+def has_descent(minimum: Minimum) -> bool:
     """Return whether the plot shows the way of the parameters, and so needs the objective."""
-    kinds = [isinstance(value, float) for value in found.parameters.values()]
-    if found.epochs or len(kinds) not in {1, 2} or not all(kinds):
+    kinds = [isinstance(value, float) for value in minimum.parameters.values()]
+    if minimum.epochs or len(kinds) not in {1, 2} or not all(kinds):
         return False
-    fit = found.predictions
+    fit = minimum.predictions
     is_fit = fit is not None and fit.predictor is not None
-    return not is_fit or found.method not in SECOND_ORDER
+    return not is_fit or minimum.method not in SECOND_ORDER
 
 
 def _progress(iterates: Sequence[Iterate], overlays: Sequence[Overlay], notes: list[str]) -> Panel:
@@ -122,13 +122,13 @@ def _progress(iterates: Sequence[Iterate], overlays: Sequence[Overlay], notes: l
 
 
 def _beside(
-    x: Vector, y: Vector, label: str, what: str, overlays: Sequence[Overlay]
+    x: Vector, y: Vector, label: str, quantity: str, overlays: Sequence[Overlay]
 ) -> dict[str, tuple[Vector, Vector]]:
     """Return a curve of this run and those of others, by their labels."""
     others = {
-        f"{label} of {log.path}" if label else log.path: log.curves[what]
+        f"{label} of {log.path}" if label else log.path: log.curves[quantity]
         for log in overlays
-        if what in log.curves
+        if quantity in log.curves
     }
     return {label or ("this run" if others else ""): (x, y), **others}
 
@@ -143,29 +143,29 @@ def _over(
     for label, (x, y) in curves.items():
         zeros = x[y == 0]
         if log and zeros.size:
-            what = f"{label or f'the {y_label}'} is 0 at {x_label} {zeros[0]:g}"
+            zero = f"{label or f'the {y_label}'} is 0 at {x_label} {zeros[0]:g}"
             more = f" and {zeros.size - 1} more" if zeros.size > 1 else ""
-            notes.append(f"{what}{more}, which a logarithmic scale cannot show")
+            notes.append(f"{zero}{more}, which a logarithmic scale cannot show")
         lines.append(Line(x, positive(y) if log else y, label))
     return Panel(x_label, y_label, lines, log=log, counted=True)
 
 
-def _learning(found: Minimum, overlays: Sequence[Overlay]) -> Chart:
+def _learning(minimum: Minimum, overlays: Sequence[Overlay]) -> Chart:
     """Return what was measured after each epoch: the objective, and below it the metric."""
     notes: list[str] = []
-    x = np.array([epoch.epoch for epoch in found.epochs], dtype=np.float64)
-    value = _column(found.epochs, "value")
-    if found.epochs[0].validation is not None:
-        unseen = _column(found.epochs, "validation")
+    x = np.array([epoch.epoch for epoch in minimum.epochs], dtype=np.float64)
+    value = _column(minimum.epochs, "value")
+    if minimum.epochs[0].validation is not None:
+        unseen = _column(minimum.epochs, "validation")
         curves = _beside(x, value, "objective on the data", "value", overlays)
         curves |= _beside(x, unseen, "objective on --validate", "validation", overlays)
     else:
         curves = _beside(x, value, "", "value", overlays)
     panels = [_over("epoch", "objective", curves, notes)]
-    if found.epochs[0].metric is not None:
-        metric = _column(found.epochs, "metric")
+    if minimum.epochs[0].metric is not None:
+        metric = _column(minimum.epochs, "metric")
         panels.append(_over("epoch", "metric", _beside(x, metric, "", "metric", overlays), notes))
-    return Chart(found.expression, panels, stacked=True, notes=notes)
+    return Chart(minimum.expression, panels, stacked=True, notes=notes)
 
 
 def _column(epochs: Sequence[Epoch], name: str) -> Vector:
@@ -266,9 +266,9 @@ def read_log(path: str) -> Overlay:
         message = f"{shown(path)} is no log of minimize: its first column is no step or epoch"
         raise FileError(message, hint="--overlay takes a file that --log wrote")
     curves = {}
-    for what, name in chosen.items():
+    for quantity, name in chosen.items():
         columns = read_columns(source, [names[0], name])
-        curves[what] = np.asarray(columns[names[0]]), np.asarray(columns[name])
+        curves[quantity] = np.asarray(columns[names[0]]), np.asarray(columns[name])
     return Overlay(path, counts, curves)
 
 

@@ -64,17 +64,17 @@ def _check(function: Function, first: Function) -> None:
     """Raise UsageError for ranges that do not make one plot."""
     names = list(function.ranges)
     if not names:
-        message = f"{function.where}--plot needs a range, and every name has one value"
+        message = f"{function.prefix}--plot needs a range, and every name has one value"
         example = next(iter(function.formula.free_names), "x")
         raise UsageError(message, hint=f"for example {example}=-5:5:0.01")
     if len(names) > 2:
-        message = f"{function.where}a plot has one or two ranges, and there are {len(names)}"
+        message = f"{function.prefix}a plot has one or two ranges, and there are {len(names)}"
         raise UsageError(message, hint=f"give one value to {names[-1]}")
     if names != list(first.ranges):
-        message = f"{function.where}the formulas have other ranges, and share no axis"
+        message = f"{function.prefix}the formulas have other ranges, and share no axis"
         raise UsageError(message, hint="draw them in several plots")
     if list(function.wrt) != list(first.wrt):
-        message = f"{function.where}the formulas have derivatives by other names"
+        message = f"{function.prefix}the formulas have derivatives by other names"
         raise UsageError(message, hint="choose the same names with --wrt")
     if function is not first and len(names) == 2:
         message = "contours of several formulas do not fit into one plot"
@@ -109,7 +109,7 @@ def _hull(found: Sequence[Curves], index: int) -> tuple[float, float] | None:
 GRID = 300
 """How many points a contour has at the most along each side."""
 ARROWS = 16
-"""How many arrows stand in a row."""
+"""Arrows of a gradient field along each side."""
 
 
 def contour(function: Function) -> Chart:
@@ -147,16 +147,16 @@ def contour(function: Function) -> Chart:
     return Chart(function.formula.source, panels, notes=notes)
 
 
-def _field(x: Vector, y: Vector, z: Vector, label: str, what: str, notes: list[str]) -> Field:
+def _field(x: Vector, y: Vector, z: Vector, label: str, subject: str, notes: list[str]) -> Field:
     """Return the field of some values, after what is to be said about them is noted."""
     gaps = int(np.isnan(z).sum())
     if gaps:
         points = f"{gaps} of {z.size} points" if gaps > 1 else "one point"
-        notes.append(f"{what} has no value at {points}: gaps in the plot")
+        notes.append(f"{subject} has no value at {points}: gaps in the plot")
     log = is_wide(z)
     cut = None if log else _field_limits(z)
     if cut is not None:
-        notes.append(f"the colours of {what} end at {both(cut)}, and go on for values beyond")
+        notes.append(f"the colours of {subject} end at {both(cut)}, and go on for values beyond")
     return Field(x, y, z, label, log, cut)
 
 

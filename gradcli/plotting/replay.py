@@ -14,6 +14,7 @@ import numpy as np
 
 from gradcli.calculus.readable import readable
 from gradcli.calculus.reverse import gradient
+from gradcli.formula import Formula
 from gradcli.graph.printing import Latex, Text, latex_names
 from gradcli.language.bindings import choice
 from gradcli.minimize.methods import first_order
@@ -23,7 +24,6 @@ from gradcli.pictures.lesson.figures import Marks
 from gradcli.pictures.wording import say
 from gradcli.programs.instructions import Instructions
 from gradcli.programs.loop import POINT, RATE, kept
-from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
 from gradcli.solvers.first_order.fused import in_one
 from gradcli.solvers.first_order.methods import METHODS
@@ -32,11 +32,9 @@ from gradcli.values import entries, entry_names, numbers, shape_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from gradcli.formula import Formula
     from gradcli.graph.node import Graph
     from gradcli.minimize.minimum import Iterate, Minimum
-    from gradcli.minimize.settings import Settings
-    from gradcli.minimize.task import Task
+    from gradcli.minimize.task import Request, Task
     from gradcli.solvers.first_order.fused import Step
 
 OFFERED = ("gd", "gd(momentum=0.9)", "adam")
@@ -44,67 +42,51 @@ OFFERED = ("gd", "gd(momentum=0.9)", "adam")
 LARGEST = 80_000
 """Characters of a program in a page; a formula that needs more is not run there."""
 FIRST_SHARE = 0.2
-"""How much of the way to the minimum the first step takes where no learning rate was chosen."""
+"""The share of the distance to the minimum that the first step takes, where --lr was not given."""
 LEAST_STEPS = 20
-"""How many steps a page offers at least, where no number was asked for."""
+"""The fewest steps that a page offers, where --steps was not given."""
 ROWS = 400
-"""How many rows of the data are points of a page."""
+"""The most rows of the data that a page shows as points."""
 KEPT_NUMBERS = 5000
 """How many numbers of parameters after epochs a page has; of more, some epochs are left out."""
 KEPT_DIGITS = 7
-"""Of each of them."""
+"""Digits of each of the parameters after epochs."""
 LISTED = 6
 """How many numbers of the parameters a page has fields for."""
 RULE_DIGITS = 6
-"""Of the numbers in a rule."""
+"""Digits of the numbers in a rule."""
 LONGEST_RULE = 400
 """Characters of a rule in LaTeX; a longer one is not shown."""
 
 
-class Run(NamedTuple):
-    """What was asked for, with all values at hand."""
-
-    formula: Formula
-    start: Mapping[str, Any]
-    fixed: Mapping[str, Any]
-    columns: Mapping[str, Any] | None
-    """The data; None where they are read in blocks."""
-    settings: Settings
-
-    def shaped(self, columns: Mapping[str, Any]) -> Formula:
-        """Return the formula over columns of a known length."""
-        given = {**self.start, **self.fixed, **columns}
-        return self.formula.with_shapes({n: shape_of(value, n) for n, value in given.items()})
-
-
-def replay(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, Any]:
+def replay(request: Request, minimum: Minimum, steps: Sequence[Iterate]) -> dict[str, Any]:
     """Return a run as data for its page, `steps` being those that were made.
 
     Without a program of the objective, which large formulas and long data have not, the page
     shows the steps and runs nothing.
     """
-    how = run.settings
-    problem = None if run.columns is None else _task(run, run.columns)
+    settings = request.settings
+    problem = _task(request) if isinstance(request.data, dict) else None
     content: dict[str, Any] = {
-        "names": entries(dict(run.start)),
-        "start": numbers(list(run.start.values())),
-        "factor": -1 if how.maximize else 1,
+        "names": entries(dict(request.start)),
+        "start": numbers(list(request.start.values())),
+        "factor": -1 if settings.maximize else 1,
         "rows": [_row(step) for step in steps],
-        "tolerance": stopping.TOLERANCE if how.tol is None else how.tol,
+        "tolerance": stopping.TOLERANCE if settings.tol is None else settings.tol,
     }
     if problem is not None:
         content["limits"] = _limits(problem)
-        content |= _live(problem, found)
+        content |= _live(problem, minimum)
     marks = Marks()
-    content |= _methods(run, found, steps, marks)
-    content |= _notation(run, content["names"][:LISTED], marks)
+    content |= _methods(request, minimum, steps, marks)
+    content |= _notation(request, content["names"][:LISTED], marks)
     return content | {"marks": marks.marks}
 
 
-def _notation(run: Run, names: Sequence[str], marks: Marks) -> dict[str, Any]:
+def _notation(request: Request, names: Sequence[str], marks: Marks) -> dict[str, Any]:
     """Return the marks of the names and of what a step of plain descent does to each of them."""
     letters, updates = {}, {}
-    known = latex_names(run.formula.graph)
+    known = latex_names(request.formula.graph)
     for number, name in enumerate(names):
         base, _, index = name.partition("[")
         letter = f"{{{known[base]}}}_{{[{index}}}" if index else known[base]
@@ -120,11 +102,18 @@ def _notation(run: Run, names: Sequence[str], marks: Marks) -> dict[str, Any]:
     return {"letters": letters, "updates": updates}
 
 
-def _task(run: Run, columns: Mapping[str, Any]) -> Task:
-    """Return the task of a run, of a maximum that of the negative, over columns held in memory."""
-    shaped = run.shaped(columns)
-    node = -shaped if run.settings.maximize else shaped
-    return task(node, shaped.origin, run.start, run.fixed, columns, run.settings)
+def _shaped(request: Request, columns: Mapping[str, Any]) -> Formula:
+    """Return the formula of a request over columns of a known length."""
+    values = {**request.start, **request.fixed, **columns}
+    formula = Formula(request.formula.graph, request.formula.id, request.origin)
+    return formula.with_shapes({name: shape_of(value, name) for name, value in values.items()})
+
+
+def _task(request: Request) -> Task:
+    """Return the task of a request, for a maximum that of the negative, over columns in memory."""
+    shaped = _shaped(request, request.data)
+    node = -shaped if request.settings.maximize else shaped
+    return task(request._replace(formula=node, origin=shaped.origin))
 
 
 def _row(step: Iterate) -> list[Any]:
@@ -153,20 +142,20 @@ def _limits(problem: Task) -> list[list[float | None]] | None:
 def program(
     graph: Graph, roots: Iterable[int], inputs: Mapping[str, Any], known: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Return the program of some nodes, whose `outputs` are the places of all their numbers.
+    """Return the program of some nodes, whose `outputs` are the slots of all their numbers.
 
     `inputs` are shapes by name, in the order in which their numbers come, and `known` are values.
     It is None for what there are no instructions for, and for a program that is too large.
     """
     m = Instructions(_size(inputs))
-    return _finished(m, graph, roots, {**_constants(m, known), **_given(m, inputs)})
+    return _finished(m, graph, roots, {**_constants(m, known), **_inputs(m, inputs)})
 
 
 def _size(inputs: Mapping[str, Any]) -> int:
     return sum(math.prod(shape) for shape in inputs.values())
 
 
-def _given(m: Instructions, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _inputs(m: Instructions, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the first inputs of a program as values of these shapes by name."""
     found: dict[str, Any] = {}
     first = 0
@@ -183,10 +172,10 @@ def _constants(m: Instructions, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finished(
-    m: Instructions, graph: Graph, roots: Iterable[int], given: Mapping[str, Any]
+    m: Instructions, graph: Graph, roots: Iterable[int], inputs: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     roots = list(roots)
-    found = m.run(graph, roots, given)
+    found = m.run(graph, roots, inputs)
     if any(found[root] is None for root in roots):
         return None
     outputs = [number.slot for root in roots for number in np.ravel(found[root]).tolist()]
@@ -194,32 +183,32 @@ def _finished(
     return made if len(json.dumps(made)) <= LARGEST else None
 
 
-def _live(problem: Task, found: Minimum) -> dict[str, Any]:
+def _live(problem: Task, minimum: Minimum) -> dict[str, Any]:
     """Return what a page needs to compute the objective and its gradient, and to draw a fit."""
     objective = problem.objective
     graph, nodes = objective.graph, objective.nodes
     slopes = gradient(graph, objective.result, nodes.values())
     roots = [objective.result, *(slopes[node] for node in nodes.values())]
     inputs = {name: graph.shape(node) for name, node in nodes.items()}
-    points = _points(problem, found)
-    moving = (
+    points = _points(problem, minimum)
+    variable = (
         {} if points is None else {n: np.shape(objective.constants[n]) for n in points["moves"]}
     )
-    known = {n: value for n, value in objective.constants.items() if n not in moving}
-    made = program(graph, roots, {**inputs, **moving}, known)
-    if made is None and moving and points is not None:
+    known = {n: value for n, value in objective.constants.items() if n not in variable}
+    made = program(graph, roots, {**inputs, **variable}, known)
+    if made is None and variable and points is not None:
         points["moves"] = []
         made = program(graph, roots, inputs, objective.constants)
     return {"objective": made, **({} if points is None else {"data": points})}
 
 
-def _points(problem: Task, found: Minimum) -> dict[str, Any] | None:
+def _points(problem: Task, minimum: Minimum) -> dict[str, Any] | None:
     """Return the points of a fit of one predictor and the program of its curve, or None.
 
     `moves` are the columns whose values are inputs of the objective, x before y: those of a
     response that is a column as it stands.
     """
-    fit, predictions = problem.fit, found.predictions
+    fit, predictions = problem.fit, minimum.predictions
     if fit is None or predictions is None or predictions.predictor is None:
         return None
     objective, name, label = problem.objective, predictions.predictor, predictions.response
@@ -231,11 +220,11 @@ def _points(problem: Task, found: Minimum) -> dict[str, Any] | None:
     # Residuals of rows that are all alike are one number: the response less the model there.
     inputs = {n: objective.graph.shape(node) for n, node in objective.nodes.items()}
     m = Instructions(_size(inputs) + 1)
-    given = {**_constants(m, objective.constants), **_given(m, inputs)}
-    for own, values in columns.items():
-        alike = 0.0 if own == label else float(values[0])
-        given[own] = np.full(len(x), m.inputs[-1] if own == name else m.of(alike), dtype=object)
-    curve = _finished(m, objective.graph, [fit.found.residual], given)
+    values = {**_constants(m, objective.constants), **_inputs(m, inputs)}
+    for own, column in columns.items():
+        alike = 0.0 if own == label else float(column[0])
+        values[own] = np.full(len(x), m.inputs[-1] if own == name else m.of(alike), dtype=object)
+    curve = _finished(m, objective.graph, [fit.squares.residual], values)
     if curve is None:
         return None
     return {
@@ -245,19 +234,21 @@ def _points(problem: Task, found: Minimum) -> dict[str, Any] | None:
         "moves": [name, label] if is_plain else [],
         "curve": curve,
         "response": 0.0 if is_plain else float(y[0]),
-        "side": fit.found.sign,
+        "side": fit.squares.sign,
     }
 
 
-def _methods(run: Run, found: Minimum, steps: Sequence[Iterate], marks: Marks) -> dict[str, Any]:
+def _methods(
+    request: Request, minimum: Minimum, steps: Sequence[Iterate], marks: Marks
+) -> dict[str, Any]:
     """Return the methods that a page offers, that of the run first, and its learning rate."""
-    how = run.settings
-    own = [] if found.method in SECOND_ORDER else [(how.method or found.method).strip()]
-    offered = [] if how.subject_to else OFFERED  # no rule here keeps to constraints
+    options = request.settings
+    own = [] if minimum.method in SECOND_ORDER else [(options.method or minimum.method).strip()]
+    offered = [] if options.subject_to else OFFERED  # no rule here keeps to constraints
     methods = []
     for text in dict.fromkeys([*own, *offered]):
-        name, positional, given = choice("method", text)
-        settings = first_order(name, positional, given, "").settings
+        name, positional, keywords = choice("method", text)
+        settings = first_order(name, positional, keywords, "").settings
         rule = METHODS[name].rule(**settings)
         step = in_one(rule)
         made = program(step.graph, step.outputs, dict.fromkeys(step.names, ()), {})
@@ -265,18 +256,22 @@ def _methods(run: Run, found: Minimum, steps: Sequence[Iterate], marks: Marks) -
             shown = {"label": text, "program": made, "memory": list(rule.memory)}
             methods.append(shown | {"rule": rule_lines(step, marks)})
     first, last = steps[0], steps[-1]
-    rate = METHODS[found.method].rate if own else 0.0
-    if how.lr is not None:
-        rate = how.lr
+    rate = METHODS[minimum.method].rate if own else 0.0
+    if options.lr is not None:
+        rate = options.lr
     elif not own:
         ends = [np.array(numbers(list(step.parameters.values()))) for step in (first, last)]
         way = float(np.linalg.norm(ends[1] - ends[0]))
         slope = first.gradient_norm
         rate = float(f"{FIRST_SHARE * way / slope:.1g}") if way and slope else 0.1
-    content = {"methods": methods, "rate": rate, "steps": how.steps or max(last.step, LEAST_STEPS)}
+    content = {
+        "methods": methods,
+        "rate": rate,
+        "steps": options.steps or max(last.step, LEAST_STEPS),
+    }
     if not own:
-        content["solver"] = found.method
-    if how.schedule is not None and len(steps) == last.step + 1:
+        content["solver"] = minimum.method
+    if options.schedule is not None and len(steps) == last.step + 1:
         content["rates"] = [step.learning_rate / rate for step in steps[1:]]
     return content
 
@@ -294,11 +289,11 @@ def rule_lines(step: Step, marks: Marks) -> list[str]:
     What is kept comes first, and the next point follows from it.
     """
     graph, (point, *memory) = step.graph, step.outputs
-    held = [graph.variable(kept(index)) for index in range(len(memory))]
-    letters = dict(zip(held, "mvu", strict=False))
+    memory_nodes = [graph.variable(kept(index)) for index in range(len(memory))]
+    letters = dict(zip(memory_nodes, "mvu", strict=False))
     new = {
         node: letters[old]
-        for old, node in zip(held, memory, strict=True)
+        for old, node in zip(memory_nodes, memory, strict=True)
         if node != old and node in graph.below(point)
     }
     (after,) = readable(graph, (), [point], new)
@@ -315,7 +310,7 @@ def rule_lines(step: Step, marks: Marks) -> list[str]:
         )
         for named in [{**own, **new}]
     ]
-    tells_old = not {*held}.isdisjoint(graph.below(point, [*new]))
+    tells_old = not {*memory_nodes}.isdisjoint(graph.below(point, [*new]))
     is_long = sum(map(len, lines)) > LONGEST_RULE
     return [] if tells_old or is_long else list(map(marks.math, texts, lines))
 
@@ -324,50 +319,52 @@ def rule_lines(step: Step, marks: Marks) -> list[str]:
 
 
 def learned(
-    run: Run, found: Minimum, parameters: Sequence[tuple[int, Sequence[Any]]]
+    request: Request, minimum: Minimum, parameters: Sequence[tuple[int, Sequence[Any]]]
 ) -> dict[str, Any]:
     """Return a run in epochs as data for its page; `parameters` are those after each, in order.
 
     With a network of two inputs come its points, its program and the parameters after some epochs.
     """
-    content: dict[str, Any] = {"epochs": [epoch.document() for epoch in found.epochs]}
-    boundary = None if run.columns is None else _boundary(run, run.columns)
+    content: dict[str, Any] = {"epochs": [epoch.document() for epoch in minimum.epochs]}
+    boundary = _boundary(request) if isinstance(request.data, dict) else None
     if boundary is not None:
-        size = len(numbers(list(run.start.values())))
+        size = len(numbers(list(request.start.values())))
         stride = max(1, -(-len(parameters) * size // KEPT_NUMBERS))
-        kept = [*parameters[::-stride]][::-1]
+        sampled = [*parameters[::-stride]][::-1]
         boundary["after"] = [
             [epoch, [float(f"{x:.{KEPT_DIGITS}g}") for x in numbers(point)]]
-            for epoch, point in kept
+            for epoch, point in sampled
         ]
         content["boundary"] = boundary
     return content
 
 
-def _boundary(run: Run, columns: Mapping[str, Any]) -> dict[str, Any] | None:
+def _boundary(request: Request) -> dict[str, Any] | None:
     """Return the network that a formula is of two numbers in each row, and the points; or None."""
-    used = {n: np.asarray(columns[n]) for n in run.formula.free_names if n in columns}
+    columns, start = request.data, request.start
+    own = request.formula.graph.variables([request.formula.id])
+    used = {name: np.asarray(columns[name]) for name in own if name in columns}
     two = {name: np.repeat(values[:1], 2, axis=0) for name, values in used.items()}
-    shaped = run.shaped(two)
+    shaped = _shaped(request, two)
     graph = shaped.graph
     nodes = graph.variables([shaped.id])
     for label, values in used.items():
         inputs = [name for name in used if name != label]
         if values.ndim != 1 or sum(math.prod(used[n].shape[1:]) for n in inputs) != 2:
             continue
-        moving = [nodes[n] for n in run.start if n in nodes]
-        output = _narrow(graph, shaped.id, [nodes[n] for n in inputs], nodes[label], moving)
+        parameters = [nodes[n] for n in start if n in nodes]
+        output = _narrow(graph, shaped.id, [nodes[n] for n in inputs], nodes[label], parameters)
         if output is None or graph.shape(output)[:1] != (2,):
             continue
-        if not nodes.keys() >= run.start.keys():
+        if not nodes.keys() >= start.keys():
             return None
         rows = {name: used[name].shape[1:] for name in inputs}
-        shapes = {**{name: graph.shape(nodes[name]) for name in run.start}, **rows}
+        shapes = {**{name: graph.shape(nodes[name]) for name in start}, **rows}
         m = Instructions(_size(shapes))
-        given = {**_constants(m, {**run.fixed, label: two[label]}), **_given(m, shapes)}
+        symbols = {**_constants(m, {**request.fixed, label: two[label]}), **_inputs(m, shapes)}
         # Two rows that are alike: the numbers of the first are those of any row.
-        given |= {name: np.array([given[name]] * 2, dtype=object) for name in inputs}
-        made = _finished(m, graph, [output], given)
+        symbols |= {name: np.array([symbols[name]] * 2, dtype=object) for name in inputs}
+        made = _finished(m, graph, [output], symbols)
         if made is None:
             return None
         made["outputs"] = made["outputs"][: len(made["outputs"]) // 2]
@@ -390,9 +387,9 @@ def _narrow(
     """
     below = graph.reachable([result])
     depends_on_label = graph.depending_on([label], below)
-    moved = graph.depending_on(parameters, below)
+    depends_on_parameter = graph.depending_on(parameters, below)
     for node in reversed(below):
-        if node in depends_on_label or node not in moved or node == result:
+        if node in depends_on_label or node not in depends_on_parameter or node == result:
             continue
         if not set(inputs) & set(graph.below(result, [node])):
             return node

@@ -1,4 +1,4 @@
-"""What residuals and Jacobian at a solution tell: errors, correlations, bands, information."""
+"""Inference from residuals and Jacobian at a solution: errors, correlations, bands, AIC and BIC."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import numpy as np
 from gradcli.errors import MathematicsError
 from gradcli.records import NamedTuple
 from gradcli.solvers.distributions import central_quantile, finite
-from gradcli.solvers.solver import each
-from gradcli.solvers.stopping import counted
-from gradcli.solvers.triangle import (
+from gradcli.solvers.qr import (
     RANK_TOLERANCE,
     checked,
     joined,
@@ -20,6 +18,8 @@ from gradcli.solvers.triangle import (
     solve_triangular,
     triangle_of,
 )
+from gradcli.solvers.solver import each
+from gradcli.solvers.stopping import counted
 from gradcli.solvers.vectors import EPSILON, TINY, norm, norms
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Weights(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What the residuals and their Jacobian at the solution tell."""
+    """What residuals and Jacobian at the solution determine."""
 
     factor: Matrix
     """The upper triangular R of the weighted Jacobian, shape (p, p)."""
@@ -101,7 +101,7 @@ def evidence(
     loss: Loss | None,
     rss: float | None = None,
 ) -> Evidence:
-    """Return what the residuals at a point tell about the parameters that are free there.
+    """Return the evidence of the residuals at a point about the parameters that are free there.
 
     With a loss and weights the residuals yield by `used` only the rows of a weight other than 0,
     whose influence is not that of a residual of 0. `rss` is the sum of squares where it is known
@@ -124,7 +124,7 @@ def evidence(
 
 
 class RowsEvidence(NamedTuple):
-    """What some rows tell: their triangle, and with a loss the influence ψ and its slope ψ'."""
+    """The evidence of some rows: their factor R, and with a loss the influence ψ and slope ψ'."""
 
     triangle: Matrix
     size: float
@@ -142,7 +142,7 @@ class RowsEvidence(NamedTuple):
 def rows_evidence(
     blocks: Iterable[tuple[Vector, Matrix]], free: Mask, loss: Loss | None
 ) -> RowsEvidence:
-    """Return what rows tell that are given in blocks."""
+    """Return the evidence of rows that come in blocks."""
     influences: list[tuple[Vector, Vector]] = [(np.zeros(0), np.zeros(0))]
 
     def passing() -> Iterator[tuple[Vector, Matrix]]:
@@ -182,7 +182,7 @@ STRONG = 0.999
 """A correlation, without its sign, above which there is a warning."""
 
 LISTED = 5
-"""The most pairs that it lists."""
+"""The most pairs of parameters that the warning of correlations lists."""
 
 
 class Inverse(NamedTuple):
@@ -239,7 +239,7 @@ def determination(factor: Matrix) -> Determination:
 
 
 def strong_correlations(names: Sequence[str], correlation: Matrix, exists: Mask) -> str | None:
-    """Return a warning of the pairs that are hard to tell apart, strongest first; None for none."""
+    """Return a warning of strongly correlated pairs, strongest first; None for none."""
     pairs = [
         (i, j)
         for i in range(len(names))
@@ -257,7 +257,7 @@ def strong_correlations(names: Sequence[str], correlation: Matrix, exists: Mask)
 
 
 def _shown(correlation: float) -> str:
-    """Return a correlation with as many digits as tell it from 1, up to ten."""
+    """Return a correlation with as many digits as distinguish it from 1, up to ten."""
     distance = max(1 - abs(correlation), 1e-9)
     return f"{correlation:.{math.ceil(-math.log10(distance)) + 1}f}"
 
@@ -273,7 +273,7 @@ class Band(NamedTuple):
     """(RᵀR)⁻¹."""
 
     def halves(self, jacobian: Matrix) -> Vector:
-        """Return half the width for each row of a Jacobian; nan where the data do not tell."""
+        """Return half the width for each row of a Jacobian; nan where it is not determined."""
         with np.errstate(over="ignore", invalid="ignore"):
             rows = jacobian[:, self.free] / self.inverse.scale
             found = self.half * norms((rows @ self.inverse.root).T)
@@ -311,24 +311,24 @@ def band(
     return Band(half, free, inverse(found.factor)), None
 
 
-def information(found: Evidence, *, is_sigma_known: bool) -> tuple[float | None, float | None]:
+def information(evidence: Evidence, *, is_sigma_known: bool) -> tuple[float | None, float | None]:
     """Return AIC and BIC, -2 log L + k p with k of 2 and log n; None for residuals of 0.
 
     L is the normal likelihood at its maximum. p counts its variance as a parameter, unless that is
     known; then L is the likelihood of the known deviations. (logLik for nls and lm in R.)
     """
-    count, parameters = found.observations, found.parameters
+    count, parameters = evidence.observations, evidence.parameters
     if count == 0:
         return None, None
     if is_sigma_known:
-        twice = count * math.log(2 * math.pi) + found.rss
-    elif found.size > 0:
-        variance = 2 * math.log(found.size) - math.log(count)
+        twice = count * math.log(2 * math.pi) + evidence.rss
+    elif evidence.size > 0:
+        variance = 2 * math.log(evidence.size) - math.log(count)
         twice = count * (math.log(2 * math.pi) + 1 + variance)
         parameters += 1
     else:
         return None, None
-    twice -= found.log_weights
+    twice -= evidence.log_weights
     return finite(twice + 2 * parameters), finite(twice + math.log(count) * parameters)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 
 MANY = 10_000
-"""Degrees of freedom from which on scipy is asked."""
+"""The fewest degrees of freedom for which scipy computes the distribution."""
 SMALLEST = 1e-300
-"""Stands for a 0 that a continued fraction would divide by."""
+"""Replaces a 0 by which a continued fraction would divide (modified Lentz method)."""
 LARGE = 100.0
-"""From here on the terms of the series for a ratio of gamma functions have all digits."""
+"""The least argument for which the series of a ratio of gamma functions has all digits."""
 
 
 def tail_probability(t: float, freedom: int | None) -> float:

@@ -9,8 +9,7 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.solvers import stopping
-from gradcli.solvers.solver import each
-from gradcli.solvers.triangle import (
+from gradcli.solvers.qr import (
     LinearisedResiduals,
     checked,
     reduced,
@@ -22,6 +21,7 @@ from gradcli.solvers.triangle import (
     step_between,
     step_within,
 )
+from gradcli.solvers.solver import each
 from gradcli.solvers.trust_region import ACCEPTED, Trial, TrustRegion
 from gradcli.solvers.vectors import EPSILON, norm
 
@@ -40,7 +40,7 @@ MINPACK has 100, which goes so far that an exponential can be lost in its flat e
 """
 
 INVISIBLE = 1e-13
-"""A predicted decrease, relative to the objective, that rounding hides."""
+"""A predicted decrease below this share of the objective is hidden by rounding."""
 
 CLEAR = 1e-6
 """A relative step, or a cosine between residuals and Jacobian, that only a minimum has."""
@@ -51,7 +51,7 @@ RENEWED = 1 - 1e-6
 UNMOVED = "no parameter changes the residuals here; choose another start"
 
 TIGHTEST = 1e-15
-"""The relative step at which nothing is left to be done."""
+"""The relative step below which a run ends, whatever its tolerance."""
 
 PATIENCE = 3
 """Undamped steps in a row after which the next one must be shorter."""
@@ -66,7 +66,7 @@ LONGEST = 10.0
 """An undamped step so many times longer than the point loses its parameters."""
 
 MOST_PARAMETERS = 50
-"""Up to so many a pass over the rows for each of them is worth its time."""
+"""The most parameters for which second derivatives of the residuals are computed."""
 
 
 class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
@@ -101,7 +101,7 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
         self._at = self._model(box.clipped(np.array(start, dtype=float)))
         self._end: Reason | None = None
         self._least = least
-        self._first_norm = self._at.triangle.norm
+        self._first_norm = self._at.factors.norm
         self._stalled = np.inf  # the value where the run last found no way on
         self._begin()
 
@@ -117,15 +117,15 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
 
     def suspects(self) -> Mask:
         """Return which parameters change the residuals next to nothing here."""
-        return self._at.triangle.negligible(self.point)
+        return self._at.factors.negligible(self.point)
 
     def arrived(self) -> Reason | None:
         """Return why the run is over: residuals of 0, a Jacobian of 0, or `tolerance` is met."""
-        if self._end is None and self._at.triangle.norm == 0:
+        if self._end is None and self._at.factors.norm == 0:
             return stopping.converged(0.0, 0.0)
-        if self._at.triangle.norm <= self._least * self._first_norm:
-            return stopping.vanished(self._at.triangle.norm / self._first_norm, self._least)
-        if not self._at.triangle.factor.any():
+        if self._at.factors.norm <= self._least * self._first_norm:
+            return stopping.vanished(self._at.factors.norm / self._first_norm, self._least)
+        if not self._at.factors.factor.any():
             return stopping.stuck(UNMOVED, 0.0)
         if self._end is None and self.tolerance is not None:
             cosine = self._cosine()
@@ -144,7 +144,7 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
         yield from self._followed()
         if self._at.length > CURVED and self._curvature is None:
             free = self.box.inside(self.point)
-            factor = reduced(self._at.triangle.factor[:, free])
+            factor = reduced(self._at.factors.factor[:, free])
             found = curvature(self.residuals, self.point, factor, free, self.loss)
             if found is not None:
                 self._curvature = free, found
@@ -156,8 +156,8 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
         After the first one they need not become shorter: rounding makes them longer at times.
         """
         here = last = self._at
-        size = here.triangle.norm
-        noise = EPSILON * float(np.max(here.triangle.column_norms * np.abs(here.point), initial=0))
+        size = here.factors.norm
+        noise = EPSILON * float(np.max(here.factors.column_norms * np.abs(here.point), initial=0))
         for _ in range(PATIENCE):
             step = last.step if self._curvature is None else newton_step(last, *self._curvature)
             if norm(self._scale * step) > LONGEST * norm(self._scale * last.point):
@@ -166,12 +166,12 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
                 last = self._model(self.box.reached(last.point, step))
             except MathematicsError:
                 return
-            if last.triangle.norm > size * (1 + 1e-8) + 16 * noise:
+            if last.factors.norm > size * (1 + 1e-8) + 16 * noise:
                 return
             yield last
 
     def _goes_on(self) -> bool:
-        """Whether there is a way on with fresh scales: one huge old column may have ruled them.
+        """Whether the run can go on with scales reset: one huge old column may have dominated them.
 
         It must have brought something since the last time.
         """
@@ -198,8 +198,8 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
         if length <= EPSILON * norm(self._scale * self.point) or length == 0:
             return None
         change = step / self._scale
-        along = self._at.triangle.factor @ change / self._at.triangle.norm
-        rotated = self._at.triangle.rotated / self._at.triangle.norm
+        along = self._at.factors.factor @ change / self._at.factors.norm
+        rotated = self._at.factors.rotated / self._at.factors.norm
         promised = -float((2 * rotated + along) @ along)
         if promised <= INVISIBLE:
             return None
@@ -208,8 +208,8 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
 
     def _within(self) -> Vector:
         """Return the scaled step that the region allows: a ball, or near limits the box around."""
-        factor = self._at.triangle.factor / self._scale
-        rotated = self._at.triangle.rotated
+        factor = self._at.factors.factor / self._scale
+        rotated = self._at.factors.rotated
         lower, upper = (limit * self._scale for limit in self.box.room(self.point))
         step = step_within(factor, rotated, self._radius)
         if np.all((lower <= step) & (step <= upper)):
@@ -235,12 +235,12 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
             there = self._model(trial.point)
         except MathematicsError:
             return -np.inf, None
-        fall = self._fall(there.triangle.norm)
+        fall = self._fall(there.factors.norm)
         self._is_hopeful = fall >= enough
         return fall, there if self._is_hopeful else None
 
     def _fall(self, size: float) -> float:
-        share = size / self._at.triangle.norm
+        share = size / self._at.factors.norm
         return 1 - share * share
 
     def _accept(self, there: LinearisedResiduals) -> None:
@@ -254,14 +254,14 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
                 self._end = stopping.settled(length, self.tolerance)
 
     def _rescale(self) -> None:
-        self._lengths = np.maximum(self._lengths, self._at.triangle.column_norms)
+        self._lengths = np.maximum(self._lengths, self._at.factors.column_norms)
         self._sizes = np.maximum(self._sizes, np.abs(self.point))
         self._scale = scaling(self._lengths, self._sizes)
 
     def _cosine(self) -> float:
-        free = self.box.free_gradient(self.point, self._at.triangle.gradient) != 0
-        scale = scaling(self._at.triangle.column_norms, np.abs(self.point))
-        return float(np.max(self._at.triangle.cosines(scale)[free], initial=0.0))
+        free = self.box.free_gradient(self.point, self._at.factors.gradient) != 0
+        scale = scaling(self._at.factors.column_norms, np.abs(self.point))
+        return float(np.max(self._at.factors.cosines(scale)[free], initial=0.0))
 
 
 def curvature(
@@ -300,7 +300,7 @@ def curvature(
 def newton_step(here: LinearisedResiduals, free: Mask, second: Matrix) -> Vector:
     """Return Newton's step with the curvature C of the free parameters near a point."""
     count = int(np.sum(free))
-    rows = reduced(np.column_stack([here.triangle.factor[:, free], here.triangle.rotated]))
+    rows = reduced(np.column_stack([here.factors.factor[:, free], here.factors.rotated]))
     step = np.zeros_like(here.point)
     right = np.asarray(np.linalg.solve(second, rows[:count, count]), dtype=np.float64)
     step[free], _ = solution(rows[:count, :count], right)
@@ -313,9 +313,9 @@ def half_hessian_times(
     """Return how the half gradient Jᵀψ(r) changes along a direction; ψ is r without a loss."""
     total = np.zeros_like(direction)
     for values, jacobian, turned in blocks:
-        moved = jacobian @ direction
+        change = jacobian @ direction
         if loss is not None:
             values, slopes = loss.influence(values)  # noqa: PLW2901 - what counts of each
-            moved = slopes * moved
-        total += jacobian.T @ moved + turned.T @ values
+            change = slopes * change
+        total += jacobian.T @ change + turned.T @ values
     return total

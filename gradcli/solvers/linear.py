@@ -15,8 +15,7 @@ import numpy as np
 from gradcli.errors import MathematicsError
 from gradcli.graph.special import two_product
 from gradcli.solvers import stopping
-from gradcli.solvers.solver import each
-from gradcli.solvers.triangle import (
+from gradcli.solvers.qr import (
     RANK_TOLERANCE,
     LinearisedResiduals,
     full_step,
@@ -24,6 +23,7 @@ from gradcli.solvers.triangle import (
     solution,
     solve_triangular,
 )
+from gradcli.solvers.solver import each
 from gradcli.solvers.trust_region import AtModel
 from gradcli.solvers.vectors import LARGEST, norm
 
@@ -85,7 +85,7 @@ class LinearLeastSquares(AtModel[LinearisedResiduals]):
     form with columns of length 1, and the solution is refined with residuals and gradient computed
     as if with twice the digits. Corrections follow from the triangle alone, RᵀR d = -Aᵀr, so that A
     is never stored (Björck, Stability analysis of the method of seminormal equations, 1987). Where
-    parameters are not determined they stay as near to the start as the columns' lengths tell.
+    parameters are not determined they stay as near to the start as the column lengths allow.
     """
 
     name = "lm"
@@ -109,28 +109,28 @@ class LinearLeastSquares(AtModel[LinearisedResiduals]):
 
     def step(self) -> Reason | None:
         """Go to the minimum, or return why there is none: a Jacobian of 0."""
-        here = self._at.triangle
+        here = self._at.factors
         if here.norm > 0 and not here.factor.any():
             return stopping.stuck(UNMOVED, 0.0)
         self._at = self._model(self._refined(self._first()))
         found = self._gradient(self.point, np.ones_like(self.point))
         if found is not None:
-            self._at.triangle = self._at.triangle._replace(norm=found[1])
+            self._at.factors = self._at.factors._replace(norm=found[1])
         self._is_solved = True
         return None
 
     def _first(self) -> Vector:
         """Return the minimum to the accuracy of one QR factorisation."""
-        scale = _safe(self._at.triangle.column_norms)
-        change = full_step(self._at.triangle, self.point, self.box, scale, RANK_TOLERANCE)
+        scale = _safe(self._at.factors.column_norms)
+        change = full_step(self._at.factors, self.point, self.box, scale, RANK_TOLERANCE)
         return self.box.reached(self.point, change)
 
     def _refined(self, point: Vector) -> Vector:
         """Return the point, corrected until corrections no longer shrink."""
         free = self.box.inside(point)
         # Powers of two change no digit, and keep all numbers far from the largest double.
-        scale = np.exp2(np.round(np.log2(_safe(self._at.triangle.column_norms))))
-        triangle = reduced(self._at.triangle.factor[:, free] / scale[free])
+        scale = np.exp2(np.round(np.log2(_safe(self._at.factors.column_norms))))
+        triangle = reduced(self._at.factors.factor[:, free] / scale[free])
         if not np.any(free) or solution(triangle, np.zeros(len(triangle)))[1] < len(triangle):
             return point
         last = np.inf
@@ -170,10 +170,10 @@ def gradient_of(
     sums, sizes = [], []
     with np.errstate(all="ignore"):
         for offset, matrix in blocks:
-            scaled, moved = matrix / scale, point * scale
+            scaled, scaled_point = matrix / scale, point * scale
             # Another power of two, lest rounding errors of tiny data be 0.
-            unit = _unit(offset, moved)
-            high, low = multiplied(scaled, moved / unit, offset / unit)
+            unit = _unit(offset, scaled_point)
+            high, low = multiplied(scaled, scaled_point / unit, offset / unit)
             sums.append([unit * part for part in transposed(scaled, high, low)])
             sizes.append(unit * norm(high))
         high, low = summed(*(np.array(parts) for parts in zip(*sums, strict=True)))

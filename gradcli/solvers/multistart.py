@@ -23,7 +23,7 @@ RADII = (1.0, 0.5, 3.0, 2.0, 10.0)
 STEPS = 200
 """Steps enough for one run of several, but the first: valleys that lead to infinity take all."""
 DRAWS = 20
-"""How often a start without a value is drawn again."""
+"""The most draws for one start, until one has a value."""
 SAME_VALUE = 1e-8
 SAME_POINT = 1e-4
 
@@ -59,7 +59,7 @@ def points(start: Vector, box: Box, count: int, seed: int) -> list[Vector]:
     """
     generator = np.random.default_rng(seed)
     samples = hypercube(generator, max(count - 1, 0), len(start))
-    others = [_placed(start, box, shares, place) for place, shares in enumerate(samples)]
+    others = [_placed(start, box, shares, index) for index, shares in enumerate(samples)]
     return [np.array(start, dtype=float), *others]
 
 
@@ -83,12 +83,12 @@ def runs(
     outcomes: list[Outcome] = []
     undefined = 0
     first: MathematicsError | None = None
-    for place, point in enumerate(points(start, box, count, seed)):
-        if 0 < place <= len(known):
-            point = known[place - 1]  # noqa: PLW2901 - the point to start from
-        elif place > count // 3:
-            point = _moved(point, start, box, outcomes)  # noqa: PLW2901 - the point to start from
-        for other in _redrawn(point, start, box, place, seed):
+    for index, point in enumerate(points(start, box, count, seed)):
+        if 0 < index <= len(known):
+            point = known[index - 1]  # noqa: PLW2901 - the point to start from
+        elif index > count // 3:
+            point = _recentered(point, start, box, outcomes)  # noqa: PLW2901 - the point to start from
+        for other in _redrawn(point, start, box, index, seed):
             try:
                 outcomes.append(attempt(other))
             except MathematicsError as error:
@@ -120,10 +120,10 @@ def distinct(
     ended = [o for o in bounded if _is_converged(o) or o.record.value < lowest]
     found: list[Minimum] = []
     for outcome in sorted(ended, key=lambda o: o.record.value):
-        for place, known in enumerate(found):
+        for index, known in enumerate(found):
             if _same(known.outcome, outcome, same_value, same_point):
                 both = known.is_converged or _is_converged(outcome)
-                found[place] = Minimum(known.outcome, known.times + 1, both)
+                found[index] = Minimum(known.outcome, known.times + 1, both)
                 break
         else:
             found.append(Minimum(outcome, 1, _is_converged(outcome)))
@@ -151,14 +151,14 @@ def hypercube(generator: np.random.Generator, count: int, numbers: int) -> Vecto
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is not used, or clipped
-def _placed(start: Vector, box: Box, shares: Sequence[float] | Vector, place: int) -> Vector:
-    """Return a point of the unit cube as a start; its place decides how far around it may be."""
+def _placed(start: Vector, box: Box, shares: Sequence[float] | Vector, index: int) -> Vector:
+    """Return a point of the unit cube as a start; its index decides how far around it may be."""
     lower, upper = box
     shares = np.asarray(shares)
     enclosed = np.isfinite(lower) & np.isfinite(upper)
     size = np.abs(start)
-    size = np.where(size > 0, size, 1.0) if place % 2 else np.maximum(size, 1.0)
-    radius = RADII[place // 2 % len(RADII)] * size
+    size = np.where(size > 0, size, 1.0) if index % 2 else np.maximum(size, 1.0)
+    radius = RADII[index // 2 % len(RADII)] * size
     around = start + radius * (2 * shares - 1)
     # Beyond a limit, as far on the other side of it: a start on the limit itself is a rare one.
     around = np.where(around < lower, 2 * lower - around, around)
@@ -170,7 +170,7 @@ def _placed(start: Vector, box: Box, shares: Sequence[float] | Vector, place: in
     return box.clipped(np.where(enclosed, inside, around))
 
 
-def _moved(point: Vector, start: Vector, box: Box, outcomes: Sequence[Outcome]) -> Vector:
+def _recentered(point: Vector, start: Vector, box: Box, outcomes: Sequence[Outcome]) -> Vector:
     """Return a start as far from the lowest end as it was from the given start, in a box nearer."""
     bounded = [o for o in outcomes if o.reason.ending is not Ending.DIVERGED]
     if not bounded:
@@ -179,15 +179,15 @@ def _moved(point: Vector, start: Vector, box: Box, outcomes: Sequence[Outcome]) 
     enclosed = np.isfinite(box.lower) & np.isfinite(box.upper)
     share = np.where(enclosed, 0.25, 1.0)
     with np.errstate(over="ignore"):
-        moved = np.asarray(best.record.point) + (share * point - share * start)
-    return box.clipped(np.clip(moved, -LARGEST, LARGEST))
+        shifted = np.asarray(best.record.point) + (share * point - share * start)
+    return box.clipped(np.clip(shifted, -LARGEST, LARGEST))
 
 
-def _redrawn(point: Vector, start: Vector, box: Box, place: int, seed: int) -> Iterator[Vector]:
+def _redrawn(point: Vector, start: Vector, box: Box, index: int, seed: int) -> Iterator[Vector]:
     """Yield the point and then others in its stead."""
     yield point
-    generator = np.random.default_rng([seed, place])
+    generator = np.random.default_rng([seed, index])
     for draw in range(DRAWS):
         # Nearer and nearer to the start, whose surroundings more likely have values.
-        near = place if draw < DRAWS // 2 else place % 2
+        near = index if draw < DRAWS // 2 else index % 2
         yield _placed(start, box, generator.random(len(start)), near)

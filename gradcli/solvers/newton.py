@@ -35,23 +35,25 @@ FIRST = 0.1
 NOISE = 1e-10
 """Below this share of the value, falls are read from the gradients: differences are rounding."""
 FARTHEST = 1e4
-"""That far at most: a run from far away may end at numbers about 1."""
+"""The largest size of a variable that counts: a run from far away may end at numbers about 1."""
 IDLE = 200
-"""So many steps in a row that bring next to nothing are the end."""
+"""Steps in a row that lower the value by next to nothing, after which the run ends."""
 LEAST = 1e-12
-"""The share of the value that these must bring together, if the gradient does not shrink."""
+"""The share of the value that IDLE steps must gain together, if the gradient does not shrink."""
 LEAST_ASTRAY = 1e-6
-"""The same far away from the start, in valleys that may lead to infinity."""
+"""LEAST far away from the start, in valleys that may lead to infinity."""
 SHORTEST = 2e-15
-"""A relative step that is lost in rounding."""
+"""A relative step below this is lost in rounding."""
 BEYOND = 100.0
 """So many of these steps farther the slope must have turned, if they lead to a minimum."""
 SLOW = 0.3
 """A Newton step of a larger share of the one before is one of a geometric series."""
 LEVEL = 1e-12
-"""A share of the value by which it cannot be seen to fall."""
+"""Decreases below this share of the value are rounding."""
 CURVED = 1e-3
 """A curvature that raises the value by a larger share over the size of a variable is one."""
+FAR = 1e-3
+"""So much of the size of a variable is far for a Newton step from a minimum."""
 ASTRAY = 1e4
 """So far out, in sizes of the start, a flat valley is one that may lead to infinity."""
 
@@ -248,6 +250,8 @@ class Newton(TrustRegion[QuadraticModel]):
         and not a minimum.
         """
         here = self._at
+        if here.gradient_norm <= self._tolerance and self._falls_on():
+            return stopping.faded(here.gradient_norm, self._tolerance)
         if here.gradient_norm <= self._tolerance:
             return stopping.converged(here.gradient_norm, self._tolerance)
         is_valley = self._is_astray and not here.spectrum.is_positive
@@ -279,6 +283,17 @@ class Newton(TrustRegion[QuadraticModel]):
             return False
         followed = self._box.free_gradient(here.point, gradient)
         return float(followed @ step) >= 0 > float(here.gradient @ step)
+
+    def _falls_on(self) -> bool:
+        """Whether the slope is small but a minimum far, and not where it leads: exp(-x), 1/x."""
+        here, step = self._at, self._at.newton_step
+        if not np.any(np.abs(step) > FAR * np.maximum(np.abs(here.point), 1.0)):
+            return False
+        beyond = here.point + BEYOND * step
+        there = self._seen(beyond) if np.all(self._box.clipped(beyond) == beyond) else None
+        if there is None or there.value > here.value:
+            return False
+        return float(there.gradient @ step) <= 0
 
     def _has_hessian(self) -> bool:
         try:
@@ -324,9 +339,9 @@ class Newton(TrustRegion[QuadraticModel]):
 # ---------------------------------------------------------------- functions with kinks
 
 NARROWER = 0.03
-"""How wide a kink is rounded after a minimum was found, relative to before."""
+"""The factor by which the width of rounded kinks shrinks after each minimum."""
 WIDEST, NARROWEST = 0.1, 1e-13
-"""The first width and the last: wider ones may lead out of the valley of the start."""
+"""The first and the last width of rounded kinks; wider ones may leave the valley of the start."""
 CLOSE = 1e-10
 """How much of the value, or of 1, the rounding may change at the end."""
 STEPS = 100
@@ -336,10 +351,11 @@ STEPS = 100
 class RoundedNewton:
     """The method on a function from a start, within a box.
 
-    Where a minimum lies on kinks, gradients on its sides tell little of the way along the valley
-    that the kinks make. Rounded over a width, the function is smooth; the minimum moves with the
-    width to that of the function itself, and each is a good start for the next. At the end the
-    gradient of the rounded function is a convex combination of those on all sides: a subgradient.
+    Where a minimum lies on kinks, gradients on its sides hold little information on the way along
+    the valley that the kinks make. Rounded over a width, the function is smooth; the minimum moves
+    with the width to that of the function itself, and each is a good start for the next. At the end
+    the gradient of the rounded function is a convex combination of those on all sides: a
+    subgradient.
     (Chen, "Smoothing methods for nonsmooth, nonconvex minimization", Math. Program. 134, 2012.)
 
     `rounded` returns the function with kinks rounded over a width, in units of how far the start is
@@ -392,7 +408,7 @@ class RoundedNewton:
             reason = None if self._is_long else self._inner.step()
             if reason is None and not self._is_long:
                 self._steps += 1
-                return self._moved()
+                return self._accept()
             if reason is not None and reason.ending is Ending.DIVERGED:
                 return reason
             if self._is_narrow:
@@ -410,7 +426,7 @@ class RoundedNewton:
     def _is_long(self) -> bool:
         return self._steps >= STEPS and not self._is_narrow
 
-    def _moved(self) -> Reason | None:
+    def _accept(self) -> Reason | None:
         """Stand where the rounded function led; return why not, where that has no value."""
         point = self._inner.point
         try:

@@ -14,8 +14,10 @@ class Observer:
     sees_all_runs = False
     """Whether it sees the steps of every run as they are made, not only those of the run that
     ended lowest."""
-    keeps = False
+    wants_state = False
     """Whether it is given the state after the steps that it sees."""
+    stride: int | None = None
+    """Every so many steps it is to see one for sure; None for no step in particular."""
 
     def start(self) -> None:
         """Take note that the run sets off."""
@@ -23,11 +25,11 @@ class Observer:
     def step(self, record: Any) -> None:
         """Take note of a step as it is made; number 0 is the start."""
 
-    def following(self, step: int) -> int | None:  # noqa: ARG002 - as every observer
+    def following(self, step: int) -> int | None:
         """Return the next step after this one that it wants to see for sure; None for none."""
-        return None
+        return None if self.stride is None else step - step % self.stride + self.stride
 
-    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+    def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         """Take note of the state after a step, from which a run goes on as if it had never stopped.
 
         `ends_epoch` says whether an epoch is over; None for a run without epochs.
@@ -53,16 +55,14 @@ class Observer:
 class Each(Observer):
     """Calls a function with every step."""
 
+    stride = 1
+
     def __init__(self, see: Callable[[Any], object]) -> None:
         self._see = see
 
     def step(self, record: Any) -> None:
         """Call the function."""
         self._see(record)
-
-    def following(self, step: int) -> int:
-        """Return the step after this one."""
-        return step + 1
 
 
 class Thinned(Observer):
@@ -74,32 +74,30 @@ class Thinned(Observer):
         None keeps them all.
         """
         self._most = most
-        self._stride = stride
-        self._kept: list[Any] = []
+        self.stride: int = stride
+        self._sampled: list[Any] = []
         self._last: Any = None
 
     def step(self, record: Any) -> None:
         """Keep the step, for now or for good."""
         self._last = record
-        if record.step % self._stride == 0:
-            self._kept.append(record)
+        if record.step % self.stride == 0:
+            self._sampled.append(record)
             self.thin(self._most)
-
-    def following(self, step: int) -> int:
-        """Return the next step after this one that is worth keeping."""
-        return step - step % self._stride + self._stride
 
     def thin(self, most: int | None) -> None:
         """Keep at most so many steps, besides the last one."""
-        while most is not None and len(self._kept) > most:
-            self._stride *= 2
-            self._kept = [kept for kept in self._kept if kept.step % self._stride == 0]
+        while most is not None and len(self._sampled) > most:
+            self.stride *= 2
+            self._sampled = [kept for kept in self._sampled if kept.step % self.stride == 0]
 
     @property
     def iterates(self) -> list[Any]:
         """The steps that were kept, in order, and the last one."""
-        is_there = self._last is None or (self._kept and self._kept[-1].step == self._last.step)
-        return self._kept if is_there else [*self._kept, self._last]
+        is_there = self._last is None or (
+            self._sampled and self._sampled[-1].step == self._last.step
+        )
+        return self._sampled if is_there else [*self._sampled, self._last]
 
 
 class Observers(Observer):
@@ -112,8 +110,8 @@ class Observers(Observer):
     def __init__(self, observers: Iterable[Observer], *, is_maximum: bool = False) -> None:
         self._all = list(observers)
         self._is_maximum = is_maximum
-        self.keeps = any(each.keeps for each in self._all)
-        self._calls = {event: self._with(event) for event in ("step", "following", "batch", "stop")}
+        self.wants_state = any(each.wants_state for each in self._all)
+        self._calls = {event: self._with(event) for event in ("step", "batch", "stop")}
 
     def _with(self, event: str) -> list[Callable[..., Any]]:
         """Return the methods of those that override the method of an event."""
@@ -139,14 +137,13 @@ class Observers(Observer):
 
     def following(self, step: int) -> int | None:
         """Return the first step that one of them wants to see."""
-        wanted = [call(step) for call in self._calls["following"]]
+        wanted = [each.following(step) for each in self._all]
         return min([other for other in wanted if other is not None], default=None)
 
-    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+    def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         """Give the state to those that keep it."""
         for each in self._all:
-            if each.keeps:
-                each.keep(step, state, ends_epoch=ends_epoch)
+            each.save(step, state, ends_epoch=ends_epoch)
 
     def batch(self, epoch: int, rows: int, value: float) -> None:
         """Notify all of them."""

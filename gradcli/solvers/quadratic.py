@@ -185,7 +185,7 @@ def _down(
 SMALLEST = 1.5e-154
 """Scales are not below this, so that products of two are not 0; roots are never too large."""
 FLAT = 1e-10
-"""Curvatures below this share of the largest one are taken for rounding."""
+"""Eigenvalues below this share of the largest one count as 0: rounding."""
 PROBES = (1e-3, 1e-2)
 """How far, for numbers about 1, a last look along the flattest direction goes."""
 

@@ -10,6 +10,7 @@ from gradcli.graph.literals import array_text, number_text
 from gradcli.language.names import suggestion
 from gradcli.options import Number, Text, Whole, spelled
 from gradcli.records import NamedTuple
+from gradcli.solvers.stopping import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +56,7 @@ FLAG = _Flag("0 or 1", lambda value: value in {0, 1})
 
 
 def checked(
-    what: str,
+    kind: str,
     name: str,
     table: Mapping[str, Sequence[Setting]],
     positional: Sequence[Any],
@@ -65,15 +66,15 @@ def checked(
 ) -> dict[str, Any]:
     """Return the value of every setting of the choice `name`, those not given by their defaults.
 
-    `what` is the kind of choice in one word, such as method, and `table` has the settings of all
+    `kind` is that of the choice in one word, such as method, and `table` has the settings of all
     choices of that kind. Values may stand in the order of the settings, without their names, only
     where the kind is `ordered`. Raises UsageError for a choice or setting that does not exist, a
     setting that is missing or given twice, and a value that is not allowed.
     """
     if name not in table:
         shown = printable(name, LONGEST_SHOWN)
-        hint = _near(name, table, f"the {what}{'es' if what.endswith('s') else 's'} are")
-        raise UsageError(f"there is no {what} '{shown}'", hint=hint)
+        hint = _near(name, table, f"the {kind}{'es' if kind.endswith('s') else 's'} are")
+        raise UsageError(f"there is no {kind} '{shown}'", hint=hint)
     settings = {setting.name: setting for setting in table[name]}
     values = _named(name, list(settings), positional, named, ordered=ordered)
     for setting in values:
@@ -96,7 +97,7 @@ def _named(
         message = f"{name} takes its settings by name, and {value} has none"
         raise UsageError(message, hint=f"for example {name}({order[0]}={value})")
     if len(positional) > len(order):
-        count = f"{len(order)} setting{'s' * (len(order) != 1)}" if order else "no settings"
+        count = counted(len(order), "setting") if order else "no settings"
         hint = f"the order is {', '.join(order)}" if order else f"write {name}"
         raise UsageError(f"{name} has {count}, not {len(positional)}", hint=hint)
     values = dict(zip(order, positional, strict=False))

@@ -13,17 +13,14 @@ from gradcli.solvers.observer import Observer
 from gradcli.solvers.stopping import Ending, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from gradcli.solvers.stopping import Reason
-
     Mask = NDArray[np.bool_]
     Vector = NDArray[np.float64]
     Matrix = NDArray[np.float64]
-    from collections.abc import Mapping
 
 
 class Evaluated(Protocol):
@@ -156,11 +153,11 @@ def each(
 
 DEFAULT_STEPS = 10_000
 LATEST = 3
-"""How many of the last records an outcome has."""
+"""How many of the last records an outcome keeps."""
 FIRST_ADVANCE = 100
-"""Steps that are taken at once at first."""
+"""Steps of the first batch that a fast loop takes at once; later batches adapt to MOMENT."""
 MOMENT = 0.01
-"""About how many seconds of steps may be taken at once."""
+"""Seconds that a batch of steps should take, so that observers are called often enough."""
 
 
 class Record(NamedTuple):
@@ -238,8 +235,8 @@ def run(
                 break
             last = record
             latest.append(last)
-            if watched.keeps:
-                watched.keep(last.step, _state(solver, last, best))
+            if watched.wants_state:
+                watched.save(last.step, _state(solver, last, best))
     except KeyboardInterrupt:
         reason = stopping.interrupted(last.step)
     planned = reason.ending in {Ending.CONVERGED, Ending.COMPLETED}

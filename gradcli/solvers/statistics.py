@@ -164,11 +164,11 @@ def summary(
     ), warnings
 
 
-def _chi_squared_tail(found: Evidence) -> float:
+def _chi_squared_tail(evidence: Evidence) -> float:
     """Return the probability of a sum of squares at least as large, of χ²."""
     from scipy.special import chdtrc  # takes longer to import than most fits last
 
-    return float(chdtrc(found.freedom, found.rss))
+    return float(chdtrc(evidence.freedom, evidence.rss))
 
 
 def _r_squared(
@@ -204,7 +204,7 @@ def estimates(
 
     The covariance of the parameters that are `free` is that of `deviation`² (RᵀR)⁻¹ with the
     triangular `factor` R; without a deviation nothing is known. t has so many degrees of `freedom`,
-    or with None is normal. `unseen` says what tells nothing about a parameter that is not
+    or with None is normal. `unseen` says what holds no information about a parameter that is not
     determined.
     """
     known = determination(factor)
@@ -307,33 +307,33 @@ def likelihood(
 # ---------------------------------------------------------------- intervals from the profile
 
 TIGHT = 1e-9
-"""How exactly an end is found, relative to its distance."""
+"""The tolerance of an end of an interval, relative to its distance from the estimate."""
 TRIALS = 100
 """Values of one number that are tried for one end of its interval."""
 FARTHEST = 1e6
-"""How many standard errors away an end is looked for."""
+"""The farthest point, in standard errors, at which an end of an interval is searched."""
 GROWTH = 4.0
 """How much farther away a trial is than the one before, at most."""
 NARROWEST = 1e-3
 """Below this share of the way, an end is not looked for closer to where there is no fit."""
 NOISE = 1e-7
-"""A deviance so far below 0 is a lower minimum, and not rounding."""
+"""A deviance below minus this shows a lower minimum; above it is rounding."""
 
 
-class Held(NamedTuple):
-    """The lowest objective with one number held."""
+class ProfilePoint(NamedTuple):
+    """The lowest objective with one number fixed."""
 
     deviance: float
     slope: float
-    """The derivative of the deviance with respect to the number held."""
+    """The derivative of the deviance with respect to the fixed number."""
     point: Vector
 
 
 class Profile(Protocol):
     """The lowest objective as a function of one number."""
 
-    def __call__(self, index: int, start: Vector) -> Held:
-        """Return it with number `index` held where `start` has it, looked for from there.
+    def __call__(self, index: int, start: Vector) -> ProfilePoint:
+        """Return it with number `index` fixed where `start` has it, looked for from there.
 
         Raises MathematicsError where there is none.
         """
@@ -391,16 +391,16 @@ def _end(
             raise _Missing(message)
         value = limit if trial == most else float(best[index] + trial * error)
         try:
-            held = _held(profile, index, value, near + (trial - low) * tangent, near)
+            lowest = _profile_point(profile, index, value, near + (trial - low) * tangent, near)
             why = "the likelihood rises again"
         except MathematicsError as problem:
-            held, why = None, f"no fit is found ({problem.message})"
-        if held is not None and held.deviance < -NOISE:
+            lowest, why = None, f"no fit is found ({problem.message})"
+        if lowest is not None and lowest.deviance < -NOISE:
             message = f"there is a lower minimum, near {value:.6g}; start there"
             raise _Missing(message)
-        root = 0.0 if held is None else math.sqrt(max(held.deviance, 0.0))
-        slope = 0.0 if held is None or root == 0 else held.slope * error / (2 * root)
-        if held is None or (root < quantile and slope < 0):
+        root = 0.0 if lowest is None else math.sqrt(max(lowest.deviance, 0.0))
+        slope = 0.0 if lowest is None or root == 0 else lowest.slope * error / (2 * root)
+        if lowest is None or (root < quantile and slope < 0):
             high = trial
             if trial - low <= NARROWEST * trial:
                 message = f"beyond {near[index]:.6g} {why}"
@@ -417,8 +417,8 @@ def _end(
             if trial >= FARTHEST and math.isinf(high):
                 message = f"the likelihood hardly falls as far as {value:.3g}"
                 raise _Missing(message)
-            tangent = (held.point - near) / (trial - low)
-            low, near = trial, held.point
+            tangent = (lowest.point - near) / (trial - low)
+            low, near = trial, lowest.point
         else:
             high = trial
         trial = min(_next(step, low, high), most)
@@ -426,8 +426,10 @@ def _end(
     raise _Missing(message)
 
 
-def _held(profile: Profile, index: int, value: float, start: Vector, near: Vector) -> Held:
-    """Return the lowest objective with a number held, from a start or else from the last point."""
+def _profile_point(
+    profile: Profile, index: int, value: float, start: Vector, near: Vector
+) -> ProfilePoint:
+    """Return the lowest objective with a number fixed, from a start or else from the last point."""
     start, near = start.copy(), near.copy()
     start[index] = near[index] = value
     try:

@@ -10,9 +10,9 @@ from gradcli.options import spelled
 from gradcli.records import NamedTuple
 
 TOLERANCE = 1e-8
-"""The gradient norm at which a run has arrived, unless the user says another."""
+"""The gradient norm at which a run has converged, unless --tol is given."""
 ROUNDED = 1e-12
-"""A growth by so small a share of the value may be rounding."""
+"""Growth by less than this share of the value may be rounding."""
 
 
 class Ending(Enum):
@@ -39,27 +39,33 @@ def short(value: float) -> str:
     return number_text(value if math.isinf(rounded_value) else rounded_value)
 
 
-def counted(count: int, what: str = "step") -> str:
+def counted(count: int, noun: str = "step") -> str:
     """Return a count in words: 1 step, 20 steps."""
-    return f"{count} {what}{'s' * (count != 1)}"
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _arrived(sentence: str) -> Reason:
     return Reason(Ending.CONVERGED, f"converged: {sentence}")
 
 
-def _below(what: str, value: float, tolerance: float) -> Reason:
+def _below(quantity: str, value: float, tolerance: float) -> Reason:
     """Return the reason of a measure that is below its tolerance, or has just reached it."""
     if not value:
-        return _arrived(f"{what} is 0")
+        return _arrived(f"{quantity} is 0")
     if short(value) == short(tolerance):
-        return _arrived(f"{what} has reached {short(tolerance)}")
-    return _arrived(f"{what} {short(value)} is below {short(tolerance)}")
+        return _arrived(f"{quantity} has reached {short(tolerance)}")
+    return _arrived(f"{quantity} {short(value)} is below {short(tolerance)}")
 
 
 def converged(gradient_norm: float, tolerance: float) -> Reason:
     """Return the reason of a gradient that is small enough."""
     return _below("the gradient norm", gradient_norm, tolerance)
+
+
+def faded(gradient_norm: float, tolerance: float) -> Reason:
+    """Return the same where the slope only fades away, as that of exp(-x) far out."""
+    found = converged(gradient_norm, tolerance)
+    return found._replace(sentence=f"{found.sentence}, but only as it levels off without an end")
 
 
 def settled(relative_step: float, tolerance: float) -> Reason:
@@ -128,10 +134,12 @@ def stalled(why: str) -> Reason:
     return Reason(Ending.STALLED, f"stopped without converging: {why}")
 
 
-def lower(where: str, value: float, *, is_flat: bool) -> Reason:
+def lower(changes: str, value: float, *, is_flat: bool) -> Reason:
     """Return the reason of a point with a small gradient beside which there are lower ones."""
-    what = "the objective is flat around this point" if is_flat else "this is no minimum"
-    return stalled(f"{what}, and lower at {where} (value {short(value)}); choose another start")
+    sentence = "the objective is flat around this point" if is_flat else "this is no minimum"
+    return stalled(
+        f"{sentence}, and lower at {changes} (value {short(value)}); choose another start"
+    )
 
 
 def undetermined(names: str) -> Reason:
@@ -158,10 +166,10 @@ def kinked(shortest: float, tolerance: float) -> Reason:
     return _arrived(f"0 lies in the subdifferential at a kink {found}")
 
 
-def diverged(step: int, what: str, last: float) -> Reason:
+def diverged(step: int, fault: str, last: float) -> Reason:
     """Return the reason of an objective that has no finite value any more."""
     repair = f"try a smaller {spelled('lr')}"
-    sentence = f"diverged: {what} at step {step} (last finite value {short(last)}); {repair}"
+    sentence = f"diverged: {fault} at step {step} (last finite value {short(last)}); {repair}"
     return Reason(Ending.DIVERGED, sentence)
 
 

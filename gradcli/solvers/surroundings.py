@@ -1,7 +1,7 @@
 """What an objective does around a point: whether the end of a run is a minimum, and the way down.
 
-A small gradient does not tell a minimum from a plateau, a saddle or a maximum, and a large one does
-not tell a slope from a minimum on a kink. A look around does, and so do the gradients on all sides
+A small gradient does not distinguish a minimum from a plateau, a saddle or a maximum, nor a large
+one a slope from a minimum on a kink. A look around does, and so do the gradients on all sides
 of a kink.
 """
 
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 DISTANCES = (1e-3, 1e-6, 1e-9, 1e-12)
 """How far to look for the other sides, as a share of the size of each variable."""
 LENGTHS = 10.0 ** np.arange(1, -13, -0.5)
-"""The lengths that are tried, in the same units."""
+"""The step lengths that are tried, as multiples of the size of each variable."""
 FALL = 1e-4
 ROUNDING = 1e-14
-"""A share of the longest vector, or a weight, that rounding makes."""
+"""Weights, and lengths relative to the longest vector, below this are rounding."""
 ROUNDS = 3
 """How often each vector may be taken up for the shortest one: finitely often, but for rounding."""
 NEAR = (1e-12, 1e-10, 1e-8)
-"""How far to look for the other sides of a kink that may be a minimum, in the same units."""
+"""Distances at which the sides of a kink that may be a minimum are probed, as DISTANCES."""
 AXES = 20
-"""Up to so many variables are looked along one by one, more only all together."""
+"""The most variables that are probed one by one; more are probed only together."""
 FIRST = 1e-7
 """The first distance of a look, as a share of the variable, or of 1 for 0."""
 FAR = (0.01, 0.03, 0.1, 0.4, 0.7, 0.9, 0.97, 0.99, 0.999, 1.0, 2.5, 6.0, 16.0, 40.0, 100.0)
 """The last distances, in units of the variable or of 1, whichever is larger; also down to 0."""
 HIDDEN = 1e-12
-"""A change that is so small a share of the value may be rounding."""
+"""Changes below this share of the value may be rounding."""
 CLEAR = 1e-9
-"""A fall by so large a share of the value is none."""
+"""A fall must exceed this share of the value to count."""
 AROUND = 1e-3
-"""What changes only farther away than this, in the same units, is flat around the point."""
+"""A function that changes only farther away than this, as DISTANCES, is flat around the point."""
 
 
 class Lower(NamedTuple):
@@ -216,11 +216,11 @@ def shortest(rows: Matrix) -> Vector:
     best = rows[used[0]]
     for _ in range(ROUNDS * len(rows)):
         along = rows @ best
-        place = int(np.argmin(along))
+        index = int(np.argmin(along))
         least = best @ best
-        if place in used or along[place] >= least - ROUNDING * np.max(lengths) * norm(best):
+        if index in used or along[index] >= least - ROUNDING * np.max(lengths) * norm(best):
             break
-        used.append(place)
+        used.append(index)
         weights = np.append(weights, 0.0)
         while np.any((wanted := _nearest(rows[used])) < 0):
             # As far to the nearest point of the plane as all weights stay above 0.
@@ -248,8 +248,8 @@ def _directions(mask: Mask, sizes: Vector) -> Iterator[Vector]:
     """Yield the axes of the suspects, unless they are many, and diagonals of several."""
     places = np.flatnonzero(mask)
     if len(places) <= AXES:
-        for place in places:
-            yield np.where(np.arange(len(mask)) == place, sizes, 0.0)
+        for index in places:
+            yield np.where(np.arange(len(mask)) == index, sizes, 0.0)
     if len(places) > 1:
         yield np.where(mask, sizes, 0.0)
         alternating = np.zeros(len(mask))
@@ -259,9 +259,9 @@ def _directions(mask: Mask, sizes: Vector) -> Iterator[Vector]:
 
 def _distances(point: Vector, sizes: Vector, direction: Vector) -> Iterator[float]:
     """Yield how far to look along a direction, from a tiny share of its smallest variable on."""
-    moving = direction != 0
+    nonzero = direction != 0
     own = np.where(point == 0, 1.0, np.abs(point))
-    share = FIRST * float(np.min(own[moving] / sizes[moving]))
+    share = FIRST * float(np.min(own[nonzero] / sizes[nonzero]))
     share = max(share, 1e-15)
     while share < FAR[0]:
         yield share

@@ -2,9 +2,9 @@
 
 A model proposes the step that makes it lowest within the region. The step is taken where the
 objective keeps enough of what the model promised, and the region follows how well both agree (Conn,
-Gould and Toint, "Trust-Region Methods", 2000, algorithm 6.1.1). Where no fall can be told from
-rounding, undamped steps polish the point, and then comes the verdict on it. `Progress` tells when a
-run has stalled.
+Gould and Toint, "Trust-Region Methods", 2000, algorithm 6.1.1). Where no decrease can be
+distinguished from rounding, undamped steps polish the point, which is judged then. `Progress`
+decides when a run has stalled.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ TRIALS = 400
 """Trial steps for one that is accepted; the region shrinks at least by half between two."""
 
 NOTHING = 1e-20
-"""A step that is so small a share of how far the run has been is none, even at 0."""
+"""A step below this share of the largest coordinate so far is no step, even at 0."""
 FAR = 1e15
-"""Points so many times farther away than the start, or 1, have no minimum between them."""
+"""The distance, in units of the start or of 1, beyond which the run diverges."""
 DEEP = 1e100
-"""A value so many times farther below 0 than the start's from it is on its way to -infinity."""
+"""A value below minus this times the magnitude at the start diverges to -infinity."""
 DEEPEST = 1e300
 SHRINKING = 0.9
 """A gradient or step that is not below this share of the smallest so far does not shrink."""
@@ -127,8 +127,9 @@ class TrustRegion(AtModel[AnyModel], ABC):
     def _polish(self) -> bool:
         """Whether an undamped step led to a point from which the next one is shorter.
 
-        Close to a minimum the objective changes by less than its rounding and no longer tells a
-        better point from a worse one; the gradient, which makes the step, still does.
+        Close to a minimum the objective changes by less than its rounding and no longer
+        distinguishes a better point from a worse one; the gradient, which makes the step, still
+        does.
         """
         for there in self._undamped():
             if there.length < SHRINKING * self._at.length:
@@ -153,7 +154,7 @@ class TrustRegion(AtModel[AnyModel], ABC):
 
     @abstractmethod
     def _is_settled(self) -> bool:
-        """Whether the objective is too flat here to tell a better point from a worse one."""
+        """Whether the objective is too flat here to distinguish a better point from a worse one."""
 
     @abstractmethod
     def _trial(self) -> Trial | None:

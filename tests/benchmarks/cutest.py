@@ -26,7 +26,7 @@ from gradcli import parse
 from gradcli.errors import GradcliError, MathematicsError
 from gradcli.minimize.runs import Runs
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import task
+from gradcli.minimize.task import Request, task
 from gradcli.solvers.observer import Each, Observers
 from tests.benchmarks.report import PROJECT, Row
 from tests.solvers.problems import Compiled
@@ -83,7 +83,7 @@ def by_gradcli(case: Case) -> float:
     """Return how many evaluations gradcli takes; infinitely many where it solves nothing."""
     formula = parse(case.formula)
     how = Settings.among({"bounds": case.limits} if case.bounds else {})
-    problem = task(formula, formula.origin, case.start, case.fix, {}, how)
+    problem = task(Request(formula, formula.origin, case.start, case.fix, {}, how))
     taken = math.inf
 
     def watch(iterate: Iterate) -> None:

@@ -19,9 +19,9 @@ from gradcli.data.source import open_source
 from gradcli.formula import parse
 from gradcli.minimize.minimize import Recipe
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import task
+from gradcli.minimize.task import Request, task
 from gradcli.rows.columns import over_rows
-from gradcli.solvers.triangle import linearised
+from gradcli.solvers.qr import linearised
 from tests.benchmarks.report import Bar, Row, compared, seconds
 from tests.benchmarks.timing import in_turn
 
@@ -62,7 +62,7 @@ def evaluations(session: Session, paths: Sequence[str]) -> dict[str, Callable[[]
     rows = rows.bound(Recipe.of(TEXT, START, {}, Settings(engine="python")))
     shapes = dict.fromkeys(START, ())
     formula = over_rows(partial(parse, TEXT), rows, shapes)
-    problem = task(formula, formula.origin, START, {}, rows, Settings(engine="python"))
+    problem = task(Request(formula, formula.origin, START, {}, rows, Settings(engine="python")))
     assert problem.fit is not None
     point = np.array([*START.values()])
     residuals = problem.fit.residuals

@@ -20,7 +20,7 @@ from gradcli.graph.printing import write
 from gradcli.language.names import FUNCTION_NAMES
 from gradcli.pictures.graph import dot
 from gradcli.pictures.graph.sketch import Options, sketch
-from gradcli.pictures.lesson.flow import flows, slope_name
+from gradcli.pictures.lesson.figures import flows, slope_name
 from tests.latex_reader import read
 from tests.mpmath_graph import Exact, exact, slopes
 from tests.random_formulas import Drawn

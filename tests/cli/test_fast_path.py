@@ -159,10 +159,10 @@ def test_all_known_words_are_read_alike() -> None:
                 continue
             slow = request(words)
             assert isinstance(slow, Invocation)
-            assert (slow.command, slow.operands, slow.given) == (
+            assert (slow.command, slow.operands, slow.texts) == (
                 fast.command,
                 fast.operands,
-                fast.given,
+                fast.texts,
             ), words
 
     assert len(lines) > 1000

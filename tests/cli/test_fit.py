@@ -19,7 +19,7 @@ import pytest
 from scipy import optimize, stats
 
 from gradcli.cli.steps import PATIENCE
-from gradcli.minimize.doubts import reported
+from gradcli.minimize.diagnostics import reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

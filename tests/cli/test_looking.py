@@ -13,13 +13,22 @@ import numpy as np
 import pytest
 
 from gradcli.cli import plots
-from gradcli.pictures.plots.axis import Axis, axes
 from gradcli.pictures.plots.characters import Style, lines
-from gradcli.pictures.plots.chart import CLASSES, Chart, Field, Line, Panel, Points, Trail
+from gradcli.pictures.plots.chart import (
+    CLASSES,
+    Axis,
+    Chart,
+    Field,
+    Line,
+    Panel,
+    Points,
+    Trail,
+    axes,
+)
 from gradcli.pictures.plots.figure import figure
 from gradcli.pictures.plots.looks import Looks, dressed
 from gradcli.pictures.plots.picture import _settings, drawn
-from gradcli.plotting.data import Scattered, coloured, laid
+from gradcli.plotting.data import ScatterPoints, coloured, with_points
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -420,7 +429,7 @@ def test_points_of_every_kind_are_drawn() -> None:
     for base in (Panel("x", "y", [field]), Panel("x", "y", [Line(X, X)])):
         for colour in (X, np.arange(16.0) % 3):
             columns = {"p": X, "q": X, "c": colour}
-            points = Scattered("p.csv", columns, {}, {name: name for name in columns})
-            made = laid(Chart("t", [base]), points)
+            points = ScatterPoints("p.csv", columns, {}, {name: name for name in columns})
+            made = with_points(Chart("t", [base]), points)
             assert b"<svg" in drawn(made, "svg")
             assert sum(len(mark.x) for mark in marks(made.panels[0], Points)) == 16

@@ -11,7 +11,7 @@ import pytest
 from mpmath import mp, mpf
 
 from gradcli import parse
-from gradcli.minimize.doubts import FEW_DIGITS
+from gradcli.minimize.diagnostics import FEW_DIGITS
 
 if TYPE_CHECKING:
     from gradcli.minimize.minimum import Minimum

@@ -14,7 +14,7 @@ from scipy import optimize, stats
 
 from gradcli import parse
 from gradcli.errors import UsageError
-from gradcli.solvers.statistics import Held, ends
+from gradcli.solvers.statistics import ProfilePoint, ends
 from gradcli.solvers.vectors import Box
 
 if TYPE_CHECKING:
@@ -348,7 +348,7 @@ def test_an_interrupted_profile_keeps_what_was_found() -> None:
     """The run is interrupted in the middle of the profile of b."""
     asked = iter(range(1000))
     found, missing = ends(
-        lambda _, start: Held(float(start[0] ** 2), float(2 * start[0]), start),
+        lambda _, start: ProfilePoint(float(start[0] ** 2), float(2 * start[0]), start),
         0,
         np.zeros(1),
         np.ones(1),

@@ -11,8 +11,8 @@ from gradcli import parse
 from gradcli.minimize.magnitudes import Magnitudes
 from gradcli.minimize.refit import Attempts
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import Task, task
-from gradcli.solvers.triangle import linearised
+from gradcli.minimize.task import Request, Task, task
+from gradcli.solvers.qr import linearised
 
 X = np.linspace(200.0, 260.0, 31)
 """Numbers with the size 260 and the range 60."""
@@ -23,7 +23,7 @@ def problem(model: str, **start: float) -> Task:
     data = {"x": X, "y": 3 + np.sin(X / 9)}
     shapes = dict.fromkeys(data, (len(X),)) | dict.fromkeys(start, ())
     shaped = parse(model).with_shapes(shapes)
-    return task(shaped, shaped.origin, start, {}, data, Settings())
+    return task(Request(shaped, shaped.origin, start, {}, data, Settings()))
 
 
 def sizes(model: str, **start: float) -> dict[str, float]:
@@ -32,7 +32,7 @@ def sizes(model: str, **start: float) -> dict[str, float]:
     assert made.fit is not None
     objective = made.objective
     magnitudes = Magnitudes(
-        objective.graph, made.fit.found.residual, objective.nodes, objective.in_memory()
+        objective.graph, made.fit.squares.residual, objective.nodes, objective.in_memory()
     )
     point = objective.layout.vector(made.start)
     numbers = list(range(len(point)))
@@ -69,7 +69,7 @@ def test_a_place_lies_among_the_data(sign: str, share: float) -> None:
     assert made.fit is not None
     objective = made.objective
     magnitudes = Magnitudes(
-        objective.graph, made.fit.found.residual, objective.nodes, objective.in_memory()
+        objective.graph, made.fit.squares.residual, objective.nodes, objective.in_memory()
     )
     (location,) = magnitudes.drawn(np.array([share]), np.array([1.0]), [0])
 

@@ -13,6 +13,7 @@ from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError, NameValueError, UsageError
 from gradcli.minimize import objective
 from gradcli.minimize.settings import Settings
+from gradcli.minimize.task import Request
 from gradcli.minimize.training import Batches, Training
 from gradcli.solvers.observer import Observer
 from gradcli.solvers.stopping import Ending
@@ -56,7 +57,7 @@ def training(
     used = {n: c for n, c in data.items() if n in formula.free_names or n == "u"}
     how = settings or Settings()
     rows = HeldRows(used)
-    return Training(formula, formula.origin, start, fixed or {}, rows, batches, how)
+    return Training(Request(formula, formula.origin, start, fixed or {}, rows, how), batches)
 
 
 def line(size: int | None = 5, epochs: int = 3, **settings: Any) -> Training:
@@ -82,7 +83,7 @@ def batches_of(size: int, epochs: int, seed: int = 0) -> list[Any]:
 class Log(Observer):
     """Keeps what it sees, and stops a run after so many steps."""
 
-    keeps = True
+    wants_state = True
 
     def __init__(self, last: int | None = None) -> None:
         self.batches: list[tuple[int, int, float]] = []
@@ -97,7 +98,7 @@ class Log(Observer):
         if point is not None:
             self.done.append(epoch)
 
-    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+    def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         assert ends_epoch == (bool(self.done) and self.done[-1].step == step)
         self.states.append(state)
 
@@ -230,13 +231,8 @@ def test_fixed_names_and_measures() -> None:
     formula = parse(LINE, dict.fromkeys("xy", (ROWS,)))
     rows = HeldRows({name: data[name] for name in "xy"})
     one = Training(
-        formula,
-        formula.origin,
-        {"a": 0.0},
-        {"b": -1.0},
-        rows,
+        Request(formula, formula.origin, {"a": 0.0}, {"b": -1.0}, rows, Settings(lr=0.1)),
         Batches(5, 3),
-        Settings(lr=0.1),
         validation=lambda values: values["a"] * 2,
         metric=lambda values: float(len(values)),
     )

@@ -52,7 +52,7 @@ return {
 CUT = """
 const all = (names) => [...document.querySelectorAll(names)].filter((e) => e.offsetParent);
 const cut = [];
-const parts_of = "#told, #controls, #inputs, #fields, #tools";
+const parts_of = "#explanation, #controls, #inputs, #fields, #tools";
 for (const e of all(`h1, h2, p, button, th, td, caption, ${parts_of}`)) {
   const { left, right } = e.getBoundingClientRect();
   if (e.scrollWidth > e.clientWidth + 1) cut.push([e.id || e.tagName, e.scrollWidth]);
@@ -61,7 +61,7 @@ for (const e of all(`h1, h2, p, button, th, td, caption, ${parts_of}`)) {
 const wide = document.documentElement.scrollWidth;
 if (wide > innerWidth) cut.push(["page", wide]);
 const controls = all("#controls button, #slider");
-const parts = [...all("header, #stage, #told, #nodes, #inputs"), ...controls];
+const parts = [...all("header, #stage, #explanation, #nodes, #inputs"), ...controls];
 // A bar that sticks to the bottom of the window may cover what is scrolled below it.
 const sheet = document.getElementById("sheet");
 const sticks = getComputedStyle(sheet).position === "sticky";

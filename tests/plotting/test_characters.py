@@ -11,9 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcli.errors import columns
-from gradcli.pictures.plots.axis import Axis, decades, tick_text, ticks
 from gradcli.pictures.plots.characters import LETTERS, PATTERNS, Style, lines
-from gradcli.pictures.plots.chart import CURVES, Band, Chart, Field, Line, Panel, Points, Trail
+from gradcli.pictures.plots.chart import (
+    CURVES,
+    Axis,
+    Band,
+    Chart,
+    Field,
+    Line,
+    Panel,
+    Points,
+    Trail,
+    decades,
+    tick_text,
+    ticks,
+)
 from gradcli.plotting.functions import chart
 
 if TYPE_CHECKING:

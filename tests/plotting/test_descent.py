@@ -16,9 +16,9 @@ from gradcli.errors import MathematicsError
 from gradcli.formula import parse
 from gradcli.minimize.minimum import Epoch, Iterate
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import task
+from gradcli.minimize.task import Request, task
 from gradcli.pictures.plots.chart import Band, Field, Line, Points, Trail
-from gradcli.plotting.descent import KEPT_STEPS, chart, has_way
+from gradcli.plotting.descent import KEPT_STEPS, chart, has_descent
 from gradcli.solvers.observer import Thinned
 
 X = np.array([0.3, 1.0, 1.7, 2.2, 3.1, 4.8, 6.0, 6.4])
@@ -80,7 +80,7 @@ def way(source: str, start: dict[str, float], **options: Any) -> Any:
     formula, steps = parse(source), Thinned(KEPT_STEPS)
     found = formula.minimize(start, observe=steps.step, **options)
     bounds = options.get("bounds")
-    objective = task(formula, formula.origin, start, {}, {}, Settings()).objective
+    objective = task(Request(formula, formula.origin, start, {}, {}, Settings())).objective
     return chart(found, steps.iterates, objective, bounds)
 
 
@@ -144,7 +144,7 @@ def test_two_parameters_have_a_way_on_the_contour() -> None:
     start = {"x": -1.2, "y": 1.0}
     steps = Thinned(KEPT_STEPS)
     found = formula.minimize(start, observe=steps.step)
-    objective = task(formula, formula.origin, start, {}, {}, Settings()).objective
+    objective = task(Request(formula, formula.origin, start, {}, {}, Settings())).objective
     panel = chart(found, steps.iterates, objective).panels[1]
 
     (trail,) = marks(panel, Trail)
@@ -164,7 +164,7 @@ def test_the_contour_stays_inside_bounds_and_has_gaps() -> None:
     steps = Thinned(KEPT_STEPS)
     bounds = {"x": (0.0, 1.0)}
     found = formula.minimize(start, observe=steps.step, bounds=bounds)
-    objective = task(formula, formula.origin, start, {}, {}, Settings()).objective
+    objective = task(Request(formula, formula.origin, start, {}, {}, Settings())).objective
     panel = chart(found, steps.iterates, objective, bounds).panels[1]
 
     (field,) = marks(panel, Field)
@@ -176,7 +176,9 @@ def test_the_contour_stays_inside_bounds_and_has_gaps() -> None:
 def test_a_way_that_does_not_move_has_room_around_it() -> None:
     formula = parse("x^2 + y^2")
     found = formula.minimize(x=0, y=0)
-    objective = task(formula, formula.origin, {"x": 0, "y": 0}, {}, {}, Settings()).objective
+    objective = task(
+        Request(formula, formula.origin, {"x": 0, "y": 0}, {}, {}, Settings())
+    ).objective
     panel = chart(found, found.history, objective).panels[1]
 
     (field,) = marks(panel, Field)
@@ -187,7 +189,9 @@ def test_a_way_that_does_not_move_has_room_around_it() -> None:
 def test_a_way_that_diverges_is_followed_as_far_as_it_can_be_drawn() -> None:
     formula = parse("x^2 + 3*y^2")
     found = formula.minimize(x=1, y=1, lr=10, steps=2000)
-    objective = task(formula, formula.origin, {"x": 1, "y": 1}, {}, {}, Settings()).objective
+    objective = task(
+        Request(formula, formula.origin, {"x": 1, "y": 1}, {}, {}, Settings())
+    ).objective
     plot = chart(found, found.history, objective)
 
     (trail,) = marks(plot.panels[1], Trail)
@@ -252,7 +256,7 @@ def test_a_fit_stands_above_its_residuals_and_no_steps(method: str | None) -> No
     np.testing.assert_allclose(points.y, Y - np.polyval(np.polyfit(X, Y, 1), X), atol=1e-6)
     assert (zero.x.tolist(), zero.y.tolist()) == ([X.min(), X.max()], [0, 0])
     assert below.height < above.height
-    assert not has_way(found)
+    assert not has_descent(found)
 
 
 @pytest.mark.parametrize("options", [{"method": "adam"}, {"lr": 1e-3}])
@@ -261,7 +265,7 @@ def test_a_fit_by_a_first_order_method_shows_its_steps(options: dict[str, Any]) 
 
     labels = [panel.y_label for panel in chart(found, iterates).panels]
     assert labels == ["y", "objective", "b"]
-    assert has_way(found)
+    assert has_descent(found)
 
 
 def test_sigma_gives_error_bars_and_a_weighted_band() -> None:

@@ -17,8 +17,9 @@ from gradcli.language.names import names_in
 from gradcli.minimize.methods import first_order
 from gradcli.minimize.minimum import Epoch
 from gradcli.minimize.settings import Settings
+from gradcli.minimize.task import Request
 from gradcli.pictures.lesson.figures import FIRST_MARK, Marks
-from gradcli.plotting.replay import OFFERED, Run, learned, program, replay, rule_lines
+from gradcli.plotting.replay import OFFERED, learned, program, replay, rule_lines
 from gradcli.solvers.first_order.descent import Descent
 from gradcli.solvers.first_order.fused import in_one
 from gradcli.solvers.first_order.methods import METHODS, NUMBERS
@@ -65,17 +66,17 @@ def test_every_rule_makes_the_same_steps_in_a_page() -> None:
 @pytest.mark.parametrize("text", ["gd", "gd(momentum=0.9)", *METHODS])
 def test_a_rule_is_told_as_it_steps(text: str) -> None:
     """Line by line, as text and as mathematics; what could be misread is not told."""
-    name, positional, given = choice("method", text)
-    rule = METHODS[name].rule(**first_order(name, positional, given, "").settings)
+    name, positional, keywords = choice("method", text)
+    rule = METHODS[name].rule(**first_order(name, positional, keywords, "").settings)
     marks = Marks()
-    told = [marks.marks[ord(mark) - FIRST_MARK][1:] for mark in rule_lines(in_one(rule), marks)]
-    assert told or text not in OFFERED
-    texts = [plain.split(" ← ") for plain, _ in told]
-    set_lines = [latex(markup).split(r"\leftarrow") for _, markup in told]
+    shown = [marks.marks[ord(mark) - FIRST_MARK][1:] for mark in rule_lines(in_one(rule), marks)]
+    assert shown or text not in OFFERED
+    texts = [plain.split(" ← ") for plain, _ in shown]
+    set_lines = [latex(markup).split(r"\leftarrow") for _, markup in shown]
     for lines in (texts, [[one.strip(), read(other)] for one, other in set_lines]):
         point, memory = 0.5, rule.memory
         now = {"p": point, **dict(zip("mvu", memory, strict=False))}
-        for t, slope in enumerate([1.5, -0.25, 0.75, -2.0, 0.5] if told else [], 1):
+        for t, slope in enumerate([1.5, -0.25, 0.75, -2.0, 0.5] if shown else [], 1):
             steps = rule.coefficients(t, 0.1, NUMBERS)
             point, memory = rule.update(point, slope, memory, steps, NUMBERS)
             known = {"g": slope, "t": float(t), "η": 0.1, "eta": 0.1}
@@ -102,8 +103,8 @@ def content(
     found = formula.minimize(start, data=data, fix=fixed, observe=steps.append, **options)
     columns = {name: np.asarray(value, float) for name, value in (data or {}).items()}
     values = {n: float(v) if np.ndim(v) == 0 else np.asarray(v, float) for n, v in start.items()}
-    run = Run(formula, values, fixed or {}, columns, settings)
-    made: dict[str, Any] = json.loads(json.dumps(replay(run, found, steps), allow_nan=False))
+    request = Request(formula, formula.origin, values, fixed or {}, columns, settings)
+    made: dict[str, Any] = json.loads(json.dumps(replay(request, found, steps), allow_nan=False))
     return made
 
 
@@ -221,9 +222,9 @@ def test_the_network_is_found_where_all_inputs_pass(
     used = names_in(source)
     data, start = [{n: v for n, v in each.items() if n in used} for each in (data, start)]
     formula = parse(source, {name: np.shape(value) for name, value in {**data, **start}.items()})
-    run = Run(formula, start, {}, data, Settings())
+    request = Request(formula, formula.origin, start, {}, data, Settings())
     found = parse("q^2").minimize(q=1)._replace(epochs=[Epoch(1, 1, 0.5, None, None, 0.1)])
-    made = learned(run, found, [(1, list(start.values()))])
+    made = learned(request, found, [(1, list(start.values()))])
     if count is None:
         assert "boundary" not in made
         return

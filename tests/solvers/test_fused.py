@@ -170,19 +170,17 @@ def test_the_best_record_of_a_run_that_is_not_monotone() -> None:
 class Strides(Observer):
     """Keeps the records and the states that it sees, and wants to see each n-th."""
 
-    keeps = True
+    wants_state = True
 
     def __init__(self, stride: int, seen: list[Record]) -> None:
-        self.stride, self.seen = stride, seen
+        self.stride: int | None = stride
+        self.seen = seen
         self.states: dict[int, dict[str, Any]] = {}
 
     def step(self, record: Record) -> None:
         self.seen.append(record)
 
-    def following(self, step: int) -> int:
-        return step - step % self.stride + self.stride
-
-    def keep(self, step: int, state: dict[str, Any], **_: Any) -> None:
+    def save(self, step: int, state: dict[str, Any], **_: Any) -> None:
         self.states[step] = state
 
 

@@ -257,7 +257,7 @@ def _table(rows: Iterable[str]) -> str:
 
 
 DOTS_PER_INCH = 192
-"""Of a PNG: sharp on a display of high resolution."""
+"""Resolution of a PNG: sharp on a display of high resolution."""
 
 
 def dot(sketch: Sketch, title: str, options: Options, *, opaque: bool = False) -> str:

@@ -55,7 +55,7 @@ def picture(
     """Return the picture of the steps that lead to `result`, "svg", "png", "pdf" or "dot".
 
     With "json" it is not a picture but all that is shown in one, as data, and with "html" a
-    page that tells the run step by step. `only_named` says that the steps are those of named
+    page that explains the run step by step. `only_named` says that the steps are those of named
     nodes.
 
     Steps with values show them, and with `gradient` their gradients and how much gradient flows
@@ -165,7 +165,7 @@ def _until(sketch: Sketch, count: int) -> Sketch:
     from itertools import groupby
 
     from gradcli.pictures.graph.words import about_step
-    from gradcli.pictures.lesson.flow import flows
+    from gradcli.pictures.lesson.figures import flows
 
     found = flows(sketch)
     steps = [list(group) for _, group in groupby(found, lambda flow: flow.head.key)]
@@ -192,7 +192,7 @@ def _until(sketch: Sketch, count: int) -> Sketch:
             awaits=awaits,
         )
 
-    def moved(arrow: Arrow) -> Arrow:
+    def at_moment(arrow: Arrow) -> Arrow:
         return arrow._replace(
             tail=shown[arrow.tail.key],
             head=shown[arrow.head.key],
@@ -202,7 +202,7 @@ def _until(sketch: Sketch, count: int) -> Sketch:
     key = "moment" if len(steps) != 1 else "moment of one"
     return sketch._replace(
         boxes=list(shown.values()),
-        arrows=[moved(arrow) for arrow in sketch.arrows],
+        arrows=[at_moment(arrow) for arrow in sketch.arrows],
         moment=say(key, count=count, total=len(steps)),
     )
 
@@ -253,10 +253,12 @@ class Format(NamedTuple):
 
 
 def _svg(picture: Picture) -> bytes:
-    from gradcli.pictures.graph.render import finished, render
+    from gradcli.pictures.graph.render import render
     from gradcli.pictures.graph.words import about_picture
 
     content = render(lambda: picture.dot(picture.heading()), "svg")
+    from gradcli.pictures.graph.svg import finished
+
     drawn = picture.sketch
     sentences = {part.key: part.sentence for part in (*drawn.boxes, *drawn.arrows)}
     title = fit(_formula(picture.graph, picture.result), LONGEST_TITLE)

@@ -1,19 +1,15 @@
-"""DOT rendered by Graphviz, and its SVG made accessible, adaptable, and reduced to plain shapes.
+"""DOT rendered by Graphviz.
 
 The program `dot`, or else the libraries that pygraphviz carries, run in a process of their own, so
 that nothing they do can take this one down: after ten seconds it is stopped with all that it
 started, and only an answer of the right form is believed. They are started before the DOT text is
-made: both take some ten milliseconds, and they overlap.
-
-An SVG gets a title and description, a sentence on every part, and a style sheet that knows the
-dark; it loses links, comments and whatever else is not one of the shapes a picture of ours is made
-of.
+made, and what reads their answer is loaded while they draw: each takes some ten milliseconds, and
+they overlap.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -23,23 +19,18 @@ from importlib.util import find_spec
 from threading import Thread
 from time import monotonic
 from typing import IO, TYPE_CHECKING
-from xml.etree import ElementTree as ET
-from zlib import crc32
 
 from gradcli.errors import DrawingError, printable
 from gradcli.options import spelled
-from gradcli.pictures.graph.style import style_sheet
-from gradcli.pictures.wording import say
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 SECONDS = 10.0
 """The longest that Graphviz may take; a picture that somebody can read takes less than one."""
 LARGEST = 64 * 1024 * 1024
 """Bytes of the largest answer that is read; more is not a picture."""
-SVG = "{http://www.w3.org/2000/svg}"
 CURE = (
     "install Graphviz (apt install graphviz, brew install graphviz), "
     "or use pip install 'gradcli[draw]'"
@@ -60,21 +51,6 @@ graph { node [shape=plain]; n0 [label="iiiiiiii"]; n1 [label="WWWWWWWW"] }
 """
 
 
-SHAPES = {"svg", "g", "title", "path", "polygon", "polyline", "ellipse", "text"}
-"""The elements that are kept; of others, links for example, only what is inside."""
-
-ATTRIBUTES = {
-    *("class", "d", "id", "points", "transform", "viewBox", "width", "height"),
-    *("cx", "cy", "rx", "ry", "x", "y"),
-    *("fill", "fill-opacity", "stroke", "stroke-dasharray", "stroke-opacity", "stroke-width"),
-    *("font-family", "font-size", "font-weight", "text-anchor", "textLength"),
-}
-"""The attributes that are kept; none of them can refer to anything."""
-
-ARROW_PART = re.compile(r"(e\d+)[abc]")
-"""The ids that `dot.parts` gives."""
-
-
 class Answer(NamedTuple):
     """What a program left behind."""
 
@@ -91,11 +67,11 @@ def render(source: Callable[[], str], picture_format: str, starts: bytes = b"") 
     Raises DrawingError when no Graphviz is installed, when it fails or when it takes too long.
     """
     failures = []
-    for name, command in _programs(picture_format).items():
+    for name, command in _programs(picture_format):
         answer = run(command, source)
         if well_formed(answer, starts):
             if starts:
-                _check_letters(_programs("plain")[name])
+                _check_letters(dict(_programs("plain"))[name])
             return answer.output
         failures.append(f"{name} {_failure(answer)}")
     if failures:
@@ -109,18 +85,11 @@ def well_formed(answer: Answer, starts: bytes = b"") -> bool:
     """Return whether a program ended well and its output is a picture that `starts` so, or SVG."""
     if answer.status != 0 or len(answer.output) > LARGEST:
         return False
-    return answer.output.startswith(starts) if starts else parsed(answer.output) is not None
+    if starts:
+        return answer.output.startswith(starts)
+    from gradcli.pictures.graph.svg import parsed
 
-
-def parsed(svg: bytes) -> ET.Element | None:
-    """Return the root of an SVG; None when it is not one, or defines entities of its own."""
-    if b"<!ENTITY" in svg:
-        return None
-    try:
-        root = ET.fromstring(svg)  # noqa: S314 - it defines no entities to expand
-    except (ET.ParseError, ValueError, LookupError):
-        return None
-    return root if root.tag == f"{SVG}svg" else None
+    return parsed(answer.output) is not None
 
 
 def run(command: Sequence[str], source: Callable[[], str], seconds: float = SECONDS) -> Answer:
@@ -150,6 +119,8 @@ def run(command: Sequence[str], source: Callable[[], str], seconds: float = SECO
         ]
         for thread in threads:
             thread.start()
+        import gradcli.pictures.graph.svg  # noqa: F401 - what reads the answer
+
         while threads[1].is_alive() and process.poll() is None and monotonic() < end:
             threads[1].join(0.05)  # which returns at once when the answer is complete
         status = process.wait(max(0.0, end - monotonic()))
@@ -169,18 +140,17 @@ def run(command: Sequence[str], source: Callable[[], str], seconds: float = SECO
     return Answer(status, bytes(output), complaint.decode(errors="replace"))
 
 
-def _programs(picture_format: str) -> dict[str, list[str]]:
-    """Return the commands on this machine that can draw, in the order to try them."""
-    found = {}
+def _programs(picture_format: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the programs on this machine that can draw with their commands, in the order to try."""
     dot = _trusted("dot")
     if dot:
-        found["dot"] = [dot, f"-T{picture_format}"]
+        yield "dot", [dot, f"-T{picture_format}"]
     with suppress(ImportError, ValueError):  # a broken installation counts as none
         library = find_spec("pygraphviz")
         if library is not None and library.origin and sys.executable:
             folder = os.path.dirname(os.path.dirname(library.origin))  # noqa: PTH120
-            found["pygraphviz"] = [sys.executable, "-I", "-c", PYGRAPHVIZ, folder, picture_format]
-    return found
+            command = [sys.executable, "-I", "-c", PYGRAPHVIZ, folder, picture_format]
+            yield "pygraphviz", command
 
 
 def _trusted(program: str) -> str | None:
@@ -237,98 +207,3 @@ def _failure(answer: Answer) -> str:
     if answer.status < 0 and hasattr(signal, "Signals"):
         return f"crashed{said}"
     return f"ended with status {answer.status}{said}"
-
-
-# ---------------------------------------------------------------- SVG
-
-
-def finished(svg: bytes, title: str, description: str, sentences: Mapping[str, str]) -> bytes:
-    """Return the SVG with a title, a description and `sentences` by the id of node or edge."""
-    # Several pictures may stand in one page, where ids must differ.
-    key = f"g{crc32(svg):08x}"
-    root = shapes(svg)
-    for group in root.iter("g"):
-        sentence = sentences.get(group.attrib.pop("id", ""))
-        own = group.find("title")
-        if own is not None and sentence is None:
-            group.remove(own)
-        elif own is not None:
-            own.text = sentence
-    root.attrib = {
-        "xmlns": SVG.strip("{}"),
-        "class": "gradcli",
-        "lang": say("language"),
-        "role": "img",
-        "aria-labelledby": f"{key}-title {key}-desc",
-        **root.attrib,
-    }
-    head = [("title", title), ("desc", description), ("style", style_sheet())]
-    for index, (tag, text) in enumerate(head):
-        element = ET.Element(tag, {} if tag == "style" else {"id": f"{key}-{tag}"})
-        element.text = text
-        element.tail = "\n"
-        root.insert(index, element)
-    text = markup(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
-
-
-def shapes(svg: bytes) -> ET.Element:
-    """Return the SVG as known shapes with known attributes, outside any namespace.
-
-    An arrow that runs through its label is one group again. Raises DrawingError when it is no SVG.
-    """
-    found = parsed(svg)
-    if found is None:
-        message = "Graphviz answered with something else than a picture"
-        raise DrawingError(message)
-    holder = ET.Element("holder")
-    waiting = [(found, holder)]
-    while waiting:
-        source, parent = waiting.pop()
-        tag = source.tag.removeprefix(SVG)
-        inside = parent
-        if tag in SHAPES:
-            kept = {name: text for name, text in source.attrib.items() if name in ATTRIBUTES}
-            inside = ET.SubElement(parent, tag, kept)
-            inside.text, inside.tail = source.text, source.tail
-        waiting += [(child, inside) for child in reversed(source)]
-    for parent in list(holder[0].iter("g")):
-        _join_arrows(parent)
-    _hoist_font(holder[0])
-    return holder[0]
-
-
-def _hoist_font(root: ET.Element) -> None:
-    """Say once which font all texts have, and nothing of where most of them begin."""
-    texts = list(root.iter("text"))
-    families = {text.get("font-family", "") for text in texts}
-    for text in texts:
-        if len(families) == 1:
-            root.attrib |= {"font-family": text.attrib.pop("font-family", "")}
-        if text.get("text-anchor") == "start":
-            del text.attrib["text-anchor"]
-
-
-def _join_arrows(parent: ET.Element) -> None:
-    """Make one group of an arrow up to its label, the label, and the arrow on from it."""
-    arrows: dict[str, ET.Element] = {}
-    for group in list(parent):
-        match = ARROW_PART.fullmatch(group.get("id", ""))
-        if match is None:
-            continue
-        first = arrows.setdefault(match[1], group)
-        first.set("id", match[1])
-        if "edge" in group.get("class", ""):
-            first.set("class", group.get("class", ""))
-        if first is not group:
-            first.extend(part for part in group if part.tag != "title")
-            parent.remove(group)
-
-
-def markup(root: ET.Element) -> str:
-    """Return the text of an SVG; DrawingError when it is nested too deeply to be written."""
-    try:
-        return ET.tostring(root, encoding="unicode")
-    except RecursionError:
-        message = "Graphviz answered with a picture that is nested too deeply"
-        raise DrawingError(message) from None

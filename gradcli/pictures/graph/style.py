@@ -37,17 +37,17 @@ class Paint(NamedTuple):
 
 
 INK = Colour("#1b2430", "#e8edf3")
-"""Names, values and the title."""
+"""Colour of names, values and the title."""
 MUTED = Colour("#566170", "#a7b2bf")
-"""What is secondary: sub-expressions, words, marks."""
+"""Colour of what is secondary: sub-expressions, words, marks."""
 GRADIENT = Colour("#a63d06", "#ffab70")
-"""Whatever is a derivative."""
+"""Colour of every derivative."""
 LINE = Colour("#77818e", "#8793a1")
 """Arrows along which no gradient flows."""
 FLOW = Colour("#c4622a", "#d98850")
 """Arrows along which the gradient flows."""
 PAGE = Colour("#fffefd", "#11161d")
-"""Of a page of our own, behind the picture."""
+"""Background of a page, behind the picture."""
 RULE = Colour("#cdd4dc", "#3d4754")
 """Thin lines inside a node."""
 
@@ -64,7 +64,7 @@ PAINTS = {
         Colour("#f8f9fa", "#181e26"), Colour("#8a93a0", "#727e8d"), Colour("#5b6573", "#a3aebb")
     ),
 }
-"""By the class that a node carries in the SVG."""
+"""The colours of a node by its class in the SVG."""
 
 COLOURS = {
     "ink": INK,

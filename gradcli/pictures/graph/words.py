@@ -1,6 +1,6 @@
 """The words of a picture: its numbers and formulas, and the sentences on its parts.
 
-The sentences are for those who point at a part of the picture, or hear it read aloud. All is short
+The sentences are for those who point at a part of the picture, or have it read aloud. All is short
 and free of control characters: everything that a user typed passes through `fit`.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BROADCAST = TABLE["broadcast"]
 LONGEST = 200
-"""Characters of any one text in a picture."""
+"""The most characters of one text in a picture."""
 
 
 def number(value: float) -> str:
@@ -145,9 +145,9 @@ def is_numeral(text: str) -> bool:
     return text.lstrip("-").replace(".", "").isdigit()
 
 
-def behind(found: TextbookRule) -> str:
+def behind(rule: TextbookRule) -> str:
     """Return the words that follow a formula of what flows back."""
-    return " ".join([say(key, **parts) for key, parts in found.words])
+    return " ".join([say(key, **parts) for key, parts in rule.words])
 
 
 def whole_local_formula(graph: Graph, step: Step, edge: Edge, longest: int) -> str | None:
@@ -226,7 +226,7 @@ def _left_out(graph: Graph, nodes: Iterable[int]) -> dict[int, str]:
 ORDINALS = ("1st", "2nd", "3rd")
 
 SHOWN_NOTES = 5
-"""How many notes stand beside a picture."""
+"""The most notes beside a picture."""
 SEVERAL = 12
 """The most things that a sentence lists."""
 
@@ -268,7 +268,7 @@ def _roles(roles: Sequence[str]) -> tuple[str, ...]:
 
 def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool = True) -> str:
     """Return the sentence on one node: "sin of 3*x*y: value −0.751, gradient 0.3078"."""
-    subject = what(graph, step, role)
+    subject = description(graph, step, role)
     facts = [] if live else [say("not taken")]
     if step.value is not None:
         facts.append(say("has value", value=value_of(step, 40)))
@@ -374,7 +374,7 @@ def _about_result(steps: Sequence[Step]) -> str:
     return " ".join(said)
 
 
-def what(
+def description(
     graph: Graph, step: Step, role: str, show: Callable[[int, str], str] = lambda _, text: text
 ) -> str:
     """Return a node in words: "sin of 3*x*y", "result, the product of a and b".
@@ -385,11 +385,11 @@ def what(
         named = f"{fit(step.name, 60)} = " if step.name else ""
         said = say("constant", formula=f"{named}{show(step.id, expression(graph, step.id))}")
     else:
-        said = _what(graph, step, show)
+        said = _phrase(graph, step, show)
     return say("as result", what=said) if role == "result" else said
 
 
-def _what(graph: Graph, step: Step, show: Callable[[int, str], str]) -> str:
+def _phrase(graph: Graph, step: Step, show: Callable[[int, str], str]) -> str:
     operation, _, payload = graph.rows[step.id]
     if operation is VARIABLE:
         return say("free", name=show(step.id, str(step.name)))

@@ -10,7 +10,7 @@ from gradcli.calculus.spelling import spelled
 from gradcli.graph.printing import write
 from gradcli.graph.shapes import sized
 from gradcli.pictures.graph.words import fit, is_numeral
-from gradcli.pictures.lesson.flow import flows, slope_name
+from gradcli.pictures.lesson.figures import flows, slope_name
 from gradcli.pictures.lesson.notation import (
     EQUATION,
     Frame,
@@ -33,11 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.pictures.graph.sketch import Sketch
-    from gradcli.pictures.lesson.figures import Figures, Quantity
-    from gradcli.pictures.lesson.flow import Flow
+    from gradcli.pictures.lesson.figures import Figures, Flow, Quantity
 
 COLLECTED = 120
-"""Characters of a gradient that is a sum of formulas."""
+"""The most characters of a gradient that is a sum of formulas."""
 
 
 class _Part(NamedTuple):
@@ -198,10 +197,10 @@ def _product(figures: Figures, flow: Flow) -> str:
     return f"sum({product})" if is_sum else product
 
 
-def _is_short(what: Quantity) -> bool:
-    number: Any = what.number
+def _is_short(quantity: Quantity) -> bool:
+    number: Any = quantity.number
     if number is None:
-        return what.symbol is not None
+        return quantity.symbol is not None
     return isinstance(number, int | float) or shown(number).startswith("[")
 
 

@@ -31,9 +31,9 @@ function inputFields({ live, now, lastNumber, changed }) {
     field.autocomplete = "off";
     label.htmlFor = field.id;
     label.textContent = name;
-    field.setAttribute("aria-label", tell("value of", { name }));
+    field.setAttribute("aria-label", message("value of", { name }));
     slide.type = "range";
-    slide.setAttribute("aria-label", tell("slider of", { name }));
+    slide.setAttribute("aria-label", message("slider of", { name }));
     field.addEventListener("input", () => set(slot, field.value.trim() === "" ? NaN : Number(field.value.replace("−", "-"))));
     slide.addEventListener("input", () => set(slot, Number(slide.value)));
     row.append(label, field, slide);
@@ -77,7 +77,7 @@ function inputFields({ live, now, lastNumber, changed }) {
     // The first nodes without a value are why others have none.
     const missing = values.filter(({ key, slot }) => now.read.has(key) && !Number.isFinite(now.numbers[slot]));
     const names = missing.slice(0, 2).map(({ key }) => live.names[key]).join(", ");
-    write(byId("undefined"), names ? tell("undefined", { names }) : "");
+    write(byId("undefined"), names ? message("undefined", { names }) : "");
     byId("undefined").hidden = !names;
   }
 
@@ -85,10 +85,10 @@ function inputFields({ live, now, lastNumber, changed }) {
   return { draw, reset, follow, byName };
 }
 
-// Guess first: the number that a step ends with is asked for before it is shown.
+// Guess first: the number that a step ends with is typed in before it is shown.
 function guessing({ shown, lastNumber, now, isGuessing, frame, restart, draw: redraw }) {
   let isOpen = false;
-  const asked = () => (isOpen ? lastNumber(frame().equation) : null);
+  const question = () => (isOpen ? lastNumber(frame().equation) : null);
 
   function begin() {
     isOpen = isGuessing();
@@ -110,23 +110,23 @@ function guessing({ shown, lastNumber, now, isGuessing, frame, restart, draw: re
   byId("reveal").addEventListener("click", () => reveal(""));
   byId("guess").addEventListener("submit", (event) => {
     event.preventDefault();
-    const right = now.numbers[asked().slot];
+    const right = now.numbers[question().slot];
     const typed = byId("guessed").value.trim().replace(/[−–]/g, "-");
     const [over, under = 1] = typed.split("/").map((part) => (part.trim() === "" ? NaN : Number(part)));
     const guess = over / under;
     if (Number.isNaN(guess)) return write(byId("verdict"), words["no number"]);
     // Two or three digits are good enough.
     const isRight = shown(guess) === shown(right) || Math.abs(guess - right) <= 0.005 * Math.abs(right);
-    if (isRight) reveal(tell("right", { number: shown(right) }));
-    else write(byId("verdict"), tell("wrong", { guess: typed }));
+    if (isRight) reveal(message("right", { number: shown(right) }));
+    else write(byId("verdict"), message("wrong", { guess: typed }));
   });
 
-  function draw(question) {
+  function draw(isAsking) {
     byId("guess").hidden = !isGuessing() || !lastNumber(frame().equation);
-    for (const id of ["asked", "guessed", "check", "reveal"]) byId(id).hidden = !question;
+    for (const id of ["question", "guessed", "check", "reveal"]) byId(id).hidden = !isAsking;
   }
 
-  return { asked, begin, draw };
+  return { question, begin, draw };
 }
 
 // Gradient descent: every input moves by −rate · its gradient, and the values make a curve.
@@ -164,21 +164,21 @@ function descending({ shown, live, now, letter, changed }) {
     isNew = false;
     const count = values.length - 1;
     svg.classList.toggle("empty", count < 1);
-    if (count < 1) return write(byId("descended"), tell("descent words", { rate: byId("rate").value }));
+    if (count < 1) return write(byId("descended"), message("descent words", { rate: byId("rate").value }));
     const change = values[count] - values[count - 1];
     const how = change < 0 ? "fell" : change > 0 ? "rose" : "stayed";
     const parts = { count, letter, value: shown(values[count]), change: shown(Math.abs(change)) };
-    write(byId("descended"), `${tell(count === 1 ? "descended once" : "descended", parts)} ${tell(how, parts)}`);
+    write(byId("descended"), `${message(count === 1 ? "descended once" : "descended", parts)} ${message(how, parts)}`);
     const known = values.filter(Number.isFinite), low = Math.min(...known), high = Math.max(...known);
     const points = values.map((value, i) => [4 + (192 * i) / Math.max(count, 1), high > low ? 56 - (52 * (value - low)) / (high - low) : 30]);
     line.setAttribute("points", points.filter(([, y]) => Number.isFinite(y)).map((point) => point.map((x) => x.toFixed(1)).join(",")).join(" "));
-    svg.setAttribute("aria-label", tell("curve", { letter, first: shown(values[0]), last: shown(values[count]) }));
+    svg.setAttribute("aria-label", message("curve", { letter, first: shown(values[0]), last: shown(values[count]) }));
   }
 
   return { draw };
 }
 
-// The address tells the step and what is not as at the start: #step=7&x=2.5&wrt=y&guess=1. An input
+// The address holds the step and what is not as at the start: #step=7&x=2.5&wrt=y&guess=1. An input
 // that is called like one of these has a dot before its name.
 function addressing({ live, now, step, isGuessing }, { byName, follow }) {
   const own = ["step", "wrt", "guess"];
@@ -195,14 +195,14 @@ function addressing({ live, now, step, isGuessing }, { byName, follow }) {
   });
 
   function read() {
-    const given = new URLSearchParams(scope === document ? location.hash.slice(1) : "");
+    const parameters = new URLSearchParams(scope === document ? location.hash.slice(1) : "");
     for (const [name, slot] of byName) {
-      const x = given.has(keyOf(name)) ? Number(given.get(keyOf(name))) : NaN;
+      const x = parameters.has(keyOf(name)) ? Number(parameters.get(keyOf(name))) : NaN;
       now.numbers[slot] = Number.isFinite(x) ? x : live.start[slot];
     }
-    if (given.has("wrt")) follow(given.get("wrt"));
-    byId("guessing").setAttribute("aria-pressed", String(given.get("guess") === "1"));
-    step(Math.max(0, Number(given.get("step")) - 1 || 0));
+    if (parameters.has("wrt")) follow(parameters.get("wrt"));
+    byId("guessing").setAttribute("aria-pressed", String(parameters.get("guess") === "1"));
+    step(Math.max(0, Number(parameters.get("step")) - 1 || 0));
   }
 
   return { read, write };

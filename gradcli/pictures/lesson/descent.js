@@ -69,8 +69,8 @@
     const isLive = Boolean(run.objective && run.methods.length);
     const recorded = run.rows.map(([number, value, ...rest]) => ({ step: number, value, point: rest.slice(0, -2), norm: rest.at(-2) }));
     const solver = run.solver ?? (isLive ? null : "");
-    const given = { start: [...run.start], rate: run.rate, method: solver === null ? 0 : -1, count: Math.min(run.steps, MOST) };
-    const state = structuredClone(given);
+    const initial = { start: [...run.start], rate: run.rate, method: solver === null ? 0 : -1, count: Math.min(run.steps, MOST) };
+    const state = structuredClone(initial);
     const dots = run.data && structuredClone(run.data.points);
     const names = run.names, base = names.map((_, i) => based(recorded.map(({ point }) => point[i])));
     let found = { steps: recorded, end: "" }, field = null;
@@ -87,9 +87,9 @@
       const [low, high] = base[i], room = SPANS * (high - low);
       const near = found.steps.map(({ point }) => point[i]).filter((x) => x >= low - room && x <= high + room);
       if (!near.length) return [low, high];
-      // It grows by leaps, because with each its levels are computed anew.
-      const leap = (high - low) / 3, [first, last] = range(near, 0.02);
-      const [left, right] = [low - leap * Math.ceil((low - first) / leap), high + leap * Math.ceil((last - high) / leap)];
+      // It grows in steps, because with each its levels are computed anew.
+      const margin = (high - low) / 3, [first, last] = range(near, 0.02);
+      const [left, right] = [low - margin * Math.ceil((low - first) / margin), high + margin * Math.ceil((last - high) / margin)];
       const edge = 0.04 * (high - low);
       return [Math.max(Math.min(low, left), least(i) - edge), Math.min(Math.max(high, right), most(i) + edge)];
     }
@@ -117,7 +117,7 @@
       figure.hidden = false;
       const views = names.map((_, i) => view(i)), points = found.steps.map((one) => one.point);
       const parts = { name: names[0], other: names[1], count: points.length - 1, where: set.fill(where(points[0])) };
-      svg.setAttribute("aria-label", tell(names.length === 1 ? "run curve" : "run contour", parts));
+      svg.setAttribute("aria-label", message(names.length === 1 ? "run curve" : "run contour", parts));
       if (names.length === 1) {
         const xs = spaced(views[0], 241), ys = xs.map((x) => valueAt(x));
         const at = axes(svg, { x: views[0], y: height(ys), across: names[0], up: words["run value"] });
@@ -191,7 +191,7 @@
         const chosen = run.data.moves.length && byId("point").value === String(k);
         at.area.append(element("circle", { class: chosen ? "point chosen" : "point", cx: at.atX(v), cy: at.atY(points[1][k]), r: 6 }));
       });
-      svg.setAttribute("aria-label", tell("run fit", { count: points[0].length, x, y, step: found.steps[step].step }));
+      svg.setAttribute("aria-label", message("run fit", { count: points[0].length, x, y, step: found.steps[step].step }));
       svg.back = at.back;
       if (!run.data.moves.length || !isLive || svg.onpointerdown) return;
       svg.classList.add("movable");
@@ -234,17 +234,17 @@
     const listed = names.slice(0, 3);
     headed([words["run step"], words["run value"], ...listed.map(named), words["run norm"]], set);
 
-    function told() {
+    function explain() {
       const here = found.steps[step], before = found.steps[step - 1], [first, last] = [found.steps[0], found.steps.at(-1)];
       const facts = { step: here.step, where: where(here.point), value: text(here.value, 5), slope: text(here.norm, 5) };
       typeset(byId("what"), before
-        ? tell("run at step", { ...facts, before: where(before.point), old: text(before.value, 5) })
-        : tell("run at start", facts), set);
+        ? message("run at step", { ...facts, before: where(before.point), old: text(before.value, 5) })
+        : message("run at start", facts), set);
       const isPlain = before && state.method >= 0 && run.methods[state.method].label === run.methods.find((m) => !m.memory.length)?.label;
-      const isTold = isPlain && !run.rates && run.factor > 0 && names.length <= 2;
-      if (isTold) figures.numbers = names.flatMap((_, i) => [before.point[i], state.rate, before.gradient[i], here.point[i]]);
-      const rule = isTold ? [] : run.methods[state.method]?.rule ?? [];
-      typeset(byId("equation"), (isTold ? names.map((name) => run.updates[name]) : rule).join(" \u2003 "), set);
+      const isExplained = isPlain && !run.rates && run.factor > 0 && names.length <= 2;
+      if (isExplained) figures.numbers = names.flatMap((_, i) => [before.point[i], state.rate, before.gradient[i], here.point[i]]);
+      const rule = isExplained ? [] : run.methods[state.method]?.rule ?? [];
+      typeset(byId("equation"), (isExplained ? names.map((name) => run.updates[name]) : rule).join(" \u2003 "), set);
       byId("symbols").hidden = !rule.length;
       byId("outcome").textContent = ended(first, last);
       root.dataset.end = found.end || (run.factor * (last.value - first.value) > 0 ? "rises" : "");
@@ -254,14 +254,14 @@
       const parts = { step: last.step, steps: last.step, old: text(first.value), value: text(last.value), slope: text(last.norm), method: run.solver };
       const sentences = [];
       const isWorse = run.factor * (last.value - first.value) > 0;
-      if (state.method < 0) sentences.push(tell(isLive ? "run recorded" : run.objective ? "run constrained" : "run fixed", parts));
-      if (found.end === "diverged") sentences.push(tell("run diverged", parts));
-      else if (found.end === "arrived") sentences.push(tell("run arrived", parts));
-      else if (isWorse && last.norm > first.norm) sentences.push(tell("run diverges", parts));
-      else sentences.push(tell(isWorse || run.factor < 0 ? "run rises" : "run falls", parts));
+      if (state.method < 0) sentences.push(message(isLive ? "run recorded" : run.objective ? "run constrained" : "run fixed", parts));
+      if (found.end === "diverged") sentences.push(message("run diverged", parts));
+      else if (found.end === "arrived") sentences.push(message("run arrived", parts));
+      else if (isWorse && last.norm > first.norm) sentences.push(message("run diverges", parts));
+      else sentences.push(message(isWorse || run.factor < 0 ? "run rises" : "run falls", parts));
       const views = names.length <= 2 ? names.map((_, i) => view(i)) : [];
       const away = found.steps.find(({ point }) => views.some(([low, high], i) => point[i] < low || point[i] > high));
-      if (away && run.objective) sentences.push(tell("run leaves", { step: away.step }));
+      if (away && run.objective) sentences.push(message("run leaves", { step: away.step }));
       return sentences.join(" ");
     }
 
@@ -281,10 +281,10 @@
         const field = document.createElement("div");
         field.className = "choice";
         const label = document.createElement("label"), number = document.createElement("input"), bar = document.createElement("input");
-        typeset(label, tell("run start of", { name: named(name) }), set);
+        typeset(label, message("run start of", { name: named(name) }), set);
         [label.htmlFor, number.id, number.type, number.step] = [`start-${i}`, `start-${i}`, "number", "any"];
         [bar.id, bar.type, bar.step] = [`bar-${i}`, "range", "any"];
-        for (const input of [number, bar]) input.setAttribute("aria-label", tell("run start of", { name }));
+        for (const input of [number, bar]) input.setAttribute("aria-label", message("run start of", { name }));
         const [low, high] = base[i];
         [bar.min, bar.max] = [Math.max(low - (high - low), least(i)), Math.min(high + (high - low), most(i))];
         number.onchange = () => typed(number, (x) => { state.start[i] = Math.min(Math.max(x, least(i)), most(i)); });
@@ -294,13 +294,13 @@
       });
       byId("rate").onchange = () => typed(byId("rate"), (x) => { if (x > 0) state.rate = x; });
       byId("rate-slider").oninput = () => {
-        state.rate = Number((given.rate * 10 ** Number(byId("rate-slider").value)).toPrecision(3));
+        state.rate = Number((initial.rate * 10 ** Number(byId("rate-slider").value)).toPrecision(3));
         live();
         changed();
       };
       byId("count").onchange = () => typed(byId("count"), (x) => { state.count = Math.min(MOST, Math.max(1, Math.round(x))); });
       byId("reset").onclick = () => {
-        Object.assign(state, structuredClone(given));
+        Object.assign(state, structuredClone(initial));
         if (run.data) run.data.points = structuredClone(dots);
         changed();
       };
@@ -330,7 +330,7 @@
       if (!isLive) return;
       byId("method").value = String(state.method);
       byId("rate").value = state.rate;
-      byId("rate-slider").value = Math.log10(state.rate / given.rate);
+      byId("rate-slider").value = Math.log10(state.rate / initial.rate);
       byId("count").value = state.count;
       names.slice(0, 6).forEach((_, i) => { byId(`start-${i}`).value = state.start[i]; byId(`bar-${i}`).value = state.start[i]; });
       if (run.data?.moves.length) ["point-x", "point-y"].forEach((id, k) => { byId(id).value = run.data.points[k][Number(byId("point").value || 0)]; });
@@ -348,10 +348,10 @@
 
     function address() {
       const parts = { step };
-      if (state.method !== given.method) parts.method = state.method;
-      if (state.rate !== given.rate) parts.lr = state.rate;
-      if (state.count !== given.count) parts.steps = state.count;
-      names.forEach((name, i) => { if (state.start[i] !== given.start[i]) parts[name] = state.start[i]; });
+      if (state.method !== initial.method) parts.method = state.method;
+      if (state.rate !== initial.rate) parts.lr = state.rate;
+      if (state.count !== initial.count) parts.steps = state.count;
+      names.forEach((name, i) => { if (state.start[i] !== initial.start[i]) parts[name] = state.start[i]; });
       return new URLSearchParams(parts).toString();
     }
 
@@ -372,7 +372,7 @@
     controls();
     addressed();
     filled();
-    return { told, redrawn, address, count: () => found.steps.length };
+    return { explain, redrawn, address, count: () => found.steps.length };
   }
 
   function headed(headings, set) {
@@ -412,7 +412,7 @@
     const [cx, cy] = [at.atX(counts[step]), at.atY(curves[0].values[step])];
     if (Number.isFinite(cy)) at.area.append(element("circle", { class: "dot now", cx, cy, r: 6 }));
     const values = curves[0].values;
-    svg.setAttribute("aria-label", tell("run loss", { old: text(values[0]), value: text(values.at(-1)) }));
+    svg.setAttribute("aria-label", message("run loss", { old: text(values[0]), value: text(values.at(-1)) }));
   }
 
   // ------------------------------------------------------------ epochs
@@ -448,7 +448,7 @@
 
     const isSingle = boundary?.network.outputs.length === 1;
     const SIZE = 61, across = boundary && range(boundary.points[0], 0.15), up = boundary && range(boundary.points[1], 0.15);
-    // A network that tells a probability decides at one half, others at 0.
+    // A network whose output is a probability decides at one half, others at 0.
     const middle = isSingle && field([...after.values()].at(-1)).flat().every((v) => v >= 0 && v <= 1) ? 0.5 : 0;
 
     function network() {
@@ -468,16 +468,16 @@
           ? element("rect", { class: SHAPES[kind], x: cx - 4, y: cy - 4, width: 8, height: 8 })
           : element("circle", { class: SHAPES[kind], cx, cy, r: 4.5 }));
       });
-      const told = { name: boundary.inputs[0], other: boundary.inputs[1], step: epochs[step].epoch, count: xs.length };
-      svg.setAttribute("aria-label", tell("run network", told));
+      const facts = { name: boundary.inputs[0], other: boundary.inputs[1], step: epochs[step].epoch, count: xs.length };
+      svg.setAttribute("aria-label", message("run network", facts));
     }
 
-    function told() {
+    function explain() {
       const epoch = epochs[step], sentences = [];
-      byId("what").textContent = tell("run after epoch", { step: epoch.epoch, value: text(epoch.value) });
-      for (const [key, word] of [["validation", "run on validation"], ["metric", "run on metric"]]) if (key in epoch) sentences.push(tell(word, { value: text(epoch[key]) }));
+      byId("what").textContent = message("run after epoch", { step: epoch.epoch, value: text(epoch.value) });
+      for (const [key, word] of [["validation", "run on validation"], ["metric", "run on metric"]]) if (key in epoch) sentences.push(message(word, { value: text(epoch[key]) }));
       byId("equation").textContent = sentences.join(" ");
-      byId("outcome").textContent = isSingle ? tell("run boundary", { value: text(middle) }) : "";
+      byId("outcome").textContent = isSingle ? message("run boundary", { value: text(middle) }) : "";
     }
 
     function redrawn() {
@@ -488,9 +488,9 @@
     }
 
     table();
-    const asked = Number(new URLSearchParams(location.hash.slice(1)).get("step") ?? epochs.length - 1);
-    step = Math.min(Math.max(0, Math.round(asked) || 0), epochs.length - 1);
-    return { told, redrawn, address: () => `step=${step}`, count: () => epochs.length };
+    const requested = Number(new URLSearchParams(location.hash.slice(1)).get("step") ?? epochs.length - 1);
+    step = Math.min(Math.max(0, Math.round(requested) || 0), epochs.length - 1);
+    return { explain, redrawn, address: () => `step=${step}`, count: () => epochs.length };
   }
 
   // ------------------------------------------------------------ steps
@@ -506,7 +506,7 @@
   function show() {
     stepper.stand(`${step} / ${shown.count() - 1}`);
     pictured();
-    shown.told();
+    shown.explain();
     for (const row of byId("nodes").querySelectorAll("tbody tr")) {
       markRow(row, Number(row.dataset.step) === (run.epochs ? run.epochs[step].epoch : step));
     }

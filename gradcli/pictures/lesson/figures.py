@@ -6,20 +6,24 @@ would have been escaped). It stands for an entry of `Marks.marks`.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from gradcli.calculus.reverse import input_cotangents
+from gradcli.pictures.graph.sketch import moves
 from gradcli.pictures.graph.words import extent, quantity
-from gradcli.pictures.lesson.flow import slope_name
 from gradcli.pictures.lesson.notation import ARRAY, as_mathml, factor, settled, shown
 from gradcli.pictures.wording import say
+from gradcli.programs import interpreter
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    from gradcli.graph.node import Graph
     from gradcli.pictures.graph.sketch import Arrow, Box, Sketch
-    from gradcli.pictures.lesson.flow import Flow
     from gradcli.pictures.lesson.notation import Frame
+
 
 FIRST_MARK = 0xF0000
 """The first character that is a mark."""
@@ -67,7 +71,7 @@ class Symbols(NamedTuple):
     tangents: Mapping[int, Any]
     locals: Mapping[tuple[int, int], Any]
     """By the id of the step and the position of its input."""
-    given: Mapping[str, Any]
+    inputs: Mapping[str, Any]
     """The inputs of the program by name."""
     seeds: Mapping[str, Any]
     """The rates of the inputs by name: 1 for the one that tangents are asked for, else 0."""
@@ -133,8 +137,8 @@ class Figures(Marks):
             return Quantity(flow.amount)
         m = self.symbols.m
         if flow.rule is not None:
-            given = {**self.symbols.given, slope_name(flow.head): gradient}
-            return Quantity(flow.amount, m.run(self.sketch.graph, [flow.rule], given)[flow.rule])
+            inputs = {**self.symbols.inputs, slope_name(flow.head): gradient}
+            return Quantity(flow.amount, m.run(self.sketch.graph, [flow.rule], inputs)[flow.rule])
         local = self.local(flow.arrows[0]).symbol
         if local is None:
             return Quantity(flow.amount)
@@ -158,15 +162,15 @@ class Figures(Marks):
         number = before.number + more.number
         return Quantity(number, before.symbol + more.symbol if known else None)
 
-    def shown(self, what: Quantity, longest: int = ARRAY) -> str:
-        """Return a number, or an array, which is short or told by its shape and range."""
-        symbol = what.symbol
+    def shown(self, amount: Quantity, longest: int = ARRAY) -> str:
+        """Return a number, or an array, in full where it is short, else as its shape and range."""
+        symbol = amount.symbol
         if symbol is None:
-            return "" if what.number is None else shown(what.number, longest)
+            return "" if amount.number is None else shown(amount.number, longest)
         if _is_number(symbol):
             return self.mark("number", symbol.slot)
         slots = [number.slot for number in symbol.ravel()]
-        is_short = what.number is None or quantity(what.number, longest).startswith("[")
+        is_short = amount.number is None or quantity(amount.number, longest).startswith("[")
         if is_short and len(slots) <= longest:
             return self._nested(symbol)
         shape = extent(symbol)
@@ -179,11 +183,11 @@ class Figures(Marks):
             return self.mark("number", symbol.slot)
         return f"[{', '.join([self._nested(part) for part in symbol])}]"
 
-    def if_known(self, what: Quantity, yes: str, no: str) -> str:
+    def if_known(self, quantity: Quantity, yes: str, no: str) -> str:
         """Return one of two texts by whether there is a value."""
-        if _is_number(what.symbol):
-            return self.mark("known", what.symbol.slot, yes, no)
-        return no if what.number is None else yes
+        if _is_number(quantity.symbol):
+            return self.mark("known", quantity.symbol.slot, yes, no)
+        return no if quantity.number is None else yes
 
     def value_text(self, box: Box) -> str:
         """Return the value of a box, with its standard error where it has one."""
@@ -220,21 +224,21 @@ class Figures(Marks):
         """Return a text that is true of the inputs as they were given."""
         return self.mark("start", text, "") if self.is_live else text
 
-    def if_read(self, what: Box | Arrow, yes: str, no: str) -> str:
+    def if_read(self, part: Box | Arrow, yes: str, no: str) -> str:
         """Return one of two texts by whether the result reads a part of the picture."""
         if not self.is_live:
-            return yes if what.live else no
-        if self.is_surely_read(what) or yes == no:
+            return yes if part.live else no
+        if self.is_surely_read(part) or yes == no:
             return yes
-        return self.mark("read", what.key, yes, no)
+        return self.mark("read", part.key, yes, no)
 
-    def may_be_read(self, what: Box | Arrow) -> bool:
+    def may_be_read(self, part: Box | Arrow) -> bool:
         """Return whether the result reads a part of the picture, now or for other inputs."""
-        return what.live or not self.is_surely_read(what)
+        return part.live or not self.is_surely_read(part)
 
-    def is_surely_read(self, what: Box | Arrow) -> bool:
+    def is_surely_read(self, part: Box | Arrow) -> bool:
         """Return whether the result reads a part of the picture whenever it reads it now."""
-        return not self.is_live or what.key in self._surely
+        return not self.is_live or part.key in self._surely
 
     def chooses(self, box: Box) -> Any:
         """Return the slot of the condition by which a box reads one of two branches, or None."""
@@ -255,3 +259,119 @@ class Figures(Marks):
 
 def _is_number(symbol: Any) -> bool:
     return hasattr(symbol, "slot")
+
+
+# ---------------------------------------------------------------- the parts of a gradient
+
+
+class Flow(NamedTuple):
+    """What one node adds to the gradient of one of its inputs."""
+
+    arrows: tuple[Arrow, ...]
+    """Along which; several where an operation on whole arrays reads the same input twice."""
+    amount: Any
+    """Its part of the gradient of the input, of the input's shape; None without values."""
+    rule: int | None = None
+    """Of an operation that moves or sums numbers: the amount as a node over `slope_name`."""
+
+    @property
+    def head(self) -> Box:
+        """The node whose vjp it is."""
+        return self.arrows[0].head
+
+    @property
+    def tail(self) -> Box:
+        """The input whose gradient it is a part of."""
+        return self.arrows[0].tail
+
+
+def flows(sketch: Sketch, may_be_read: Callable[[Box], bool] | None = None) -> list[Flow]:
+    """Return what flows along the arrows, in the order of the backward pass.
+
+    A branch of `where` that is not taken gets 0 from it, and passes nothing on, unless
+    `may_be_read` says that the result reads it for other inputs. The list is
+    empty when nothing depends on a free name, and for a run without a backward pass.
+    """
+    varying = _varying(sketch)
+    by_head = [list(arrows) for _, arrows in groupby(sketch.arrows, lambda arrow: arrow.head.key)]
+    found: list[Flow] = []
+    for arrows in reversed(by_head):
+        head = arrows[0].head
+        if head.key not in varying or not (may_be_read(head) if may_be_read else head.live):
+            continue
+        leading = [arrow for arrow in arrows if arrow.tail.key in varying]
+        plain = [a for a in leading if a.edge.formula or a.edge.local is not None]
+        found += [Flow((arrow,), _multiplied(sketch.graph, arrow)) for arrow in plain]
+        if moves(sketch.graph, head.step):
+            found += _rearranged(sketch, head, [arrow for arrow in leading if arrow not in plain])
+    return _measured(sketch, found)
+
+
+def slope_name(box: Box) -> str:
+    """Return what a rule calls the gradient of a node; no formula can have this name."""
+    return f"gradient of {box.step.id}"
+
+
+def _varying(sketch: Sketch) -> Collection[str]:
+    """Return the boxes that a free name can change, if their gradients are known or not needed."""
+    boxes = [box for box in sketch.boxes if box.role != "constant"]
+    if boxes[-1].step.value is not None:
+        return {box.key for box in boxes if box.step.gradient is not None}
+    ids = [box.step.id for box in boxes]
+    inputs = [box.step.id for box in boxes if box.step.operation == "variable"]
+    active = sketch.graph.depending_on(inputs, sketch.graph.reachable(ids[-1:]))
+    return {box.key for box in boxes if box.step.id in active}
+
+
+def _multiplied(graph: Graph, arrow: Arrow) -> Any:
+    """Return the gradient of the head times the local derivative, summed where it was repeated.
+
+    Where no gradient arrives, nothing leaves, even if the local derivative is infinite there.
+    """
+    gradient: Any = arrow.head.step.gradient
+    local: Any = arrow.edge.local
+    if gradient is None or local is None:
+        return None
+    if isinstance(gradient, int | float) and isinstance(local, int | float):
+        return gradient * local if gradient else 0.0
+    import numpy as np
+
+    from gradcli.programs.arrays import sum_to_shape
+
+    with np.errstate(all="ignore"):
+        product = np.where(gradient == 0, 0.0, np.multiply(gradient, local))
+    return sum_to_shape(product, graph.shape(arrow.tail.step.id))
+
+
+def _rearranged(sketch: Sketch, head: Box, arrows: Sequence[Arrow]) -> Iterator[Flow]:
+    """Yield what an operation on arrays adds to the gradients, as rules to be run."""
+    graph, node = sketch.graph, head.step.id
+    slope = graph.variable(slope_name(head), graph.shape(node))
+    inputs = [edge.node for edge in head.step.inputs]
+    by = list({arrow.edge.node: None for arrow in arrows})
+    rules = input_cotangents(graph, node, slope, inputs, by)
+    for below, rule in rules.items():
+        yield Flow(tuple(a for a in arrows if a.edge.node == below), None, rule)
+
+
+def _measured(sketch: Sketch, found: Sequence[Flow]) -> list[Flow]:
+    """Return the flows with the amounts of those that are rules, if there are values."""
+    ruled = [flow for flow in found if flow.rule is not None]
+    if not ruled or sketch.boxes[-1].step.value is None:
+        return list(found)
+    graph = sketch.graph
+    # What is selected must equal what it is selected from, and values are rounded when they are
+    # certain; so the heads are computed anew.
+    heads = {flow.head.step.id for flow in ruled}
+    known: dict[int, Any] = {
+        box.step.id: box.step.value
+        for box in sketch.boxes
+        if box.step.value is not None and box.step.id not in heads
+    }
+    slopes: Mapping[str, Any] = {slope_name(f.head): f.head.step.gradient for f in ruled}
+    nodes = graph.reachable([flow.rule for flow in ruled if flow.rule is not None])
+    own = interpreter.Values(known, set())
+    numbers = interpreter.run(graph, nodes, slopes, ieee=True, known=own).numbers
+    return [
+        flow if flow.rule is None else flow._replace(amount=numbers[flow.rule]) for flow in found
+    ]

@@ -1,6 +1,6 @@
 """The forward passes of a lesson: each node computed from its inputs, and with it its tangent.
 
-The tangent tells how fast a node changes when one input does.
+The tangent is the rate at which a node changes with one input.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 
 SHORT = 22
-"""Characters of an array that stands in place of its name."""
+"""The most characters of an array that replaces its name in an equation."""
 
 
 def forward(figures: Figures) -> Iterator[Frame]:
-    """Yield a frame with all that is given, and one for each node that is computed."""
+    """Yield a frame with all inputs, and one for each node that is computed."""
     sketch = figures.sketch
     arrows = arrows_to(sketch)
-    given = [box for box in sketch.boxes if box.role != "constant" and not box.step.inputs]
-    if given:
-        yield _inputs(figures, given)
+    inputs = [box for box in sketch.boxes if box.role != "constant" and not box.step.inputs]
+    if inputs:
+        yield _inputs(figures, inputs)
     for box in sketch.boxes:
         if box.key in arrows:
             if sketch.boxes[-1].step.value is None:
@@ -59,7 +59,7 @@ def arrows_to(sketch: Sketch) -> dict[str, list[Arrow]]:
 
 
 def _inputs(figures: Figures, boxes: Sequence[Box]) -> Frame:
-    """Return the frame of what is given."""
+    """Return the frame of the inputs."""
     names = [called(figures.sketch, box) for box in boxes]
     title = say("inputs" if len(boxes) > 1 else "input")
     keys = tuple(box.key for box in boxes)
@@ -121,16 +121,16 @@ def _computed(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
 
 def _with(figures: Figures, arrows: Sequence[Arrow], value: str) -> str:
     """Return in words what a value is computed from."""
-    given: dict[str, None] = {}
+    values: dict[str, None] = {}
     for arrow in arrows:
         tail = figures.value(arrow.tail)
         is_known = tail.number is not None or hasattr(tail.symbol, "slot")
         if arrow.tail.role != "constant" and is_known:
             name = figures.factor(called(figures.sketch, arrow.tail))
-            given[say("equals", name=name, value=figures.shown(tail))] = None
-    if not given:
+            values[say("equals", name=name, value=figures.shown(tail))] = None
+    if not values:
         return say("value is", value=value)
-    return say("with", given=in_words([*given]), value=value)
+    return say("with", given=in_words([*values]), value=value)
 
 
 def _idle(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
@@ -138,13 +138,13 @@ def _idle(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     if box.live and box.step.value is None:
         frame = _frame(figures, box, arrows, say("partly idle"))
         return frame._replace(values={box.key: say("partly")})
-    what = figures.value(box)
-    value = figures.shown(what)
-    words = figures.if_known(what, say("idle", value=value), say("idle without value"))
+    quantity = figures.value(box)
+    value = figures.shown(quantity)
+    words = figures.if_known(quantity, say("idle", value=value), say("idle without value"))
     full, bare = [_frame(figures, box, arrows, words, "", text) for text in (value, "")]
     return full._replace(
-        equation=figures.if_known(what, full.equation, bare.equation),
-        values={box.key: figures.if_known(what, value, say("not taken"))},
+        equation=figures.if_known(quantity, full.equation, bare.equation),
+        values={box.key: figures.if_known(quantity, value, say("not taken"))},
     )
 
 
@@ -198,15 +198,15 @@ def _with_numbers(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> str:
 
 
 MOST_TERMS = 4
-"""Inputs of a node whose terms are written out."""
+"""The most inputs of a node whose terms are written out."""
 
 
 def tangent(figures: Figures) -> Iterator[Frame]:
     """Yield a frame with which the pass begins, and one for each node that an input can change."""
     sketch = figures.sketch
     arrows = arrows_to(sketch)
-    moving = {box.key for box in sketch.boxes if figures.tangent(box).symbol is not None}
-    inputs = [box for box in sketch.boxes if box.key in moving and not box.step.inputs]
+    varying = {box.key for box in sketch.boxes if figures.tangent(box).symbol is not None}
+    inputs = [box for box in sketch.boxes if box.key in varying and not box.step.inputs]
     if not inputs or not figures.symbols.seeds:
         return
     mark = figures.mark("seed")
@@ -220,11 +220,11 @@ def tangent(figures: Figures) -> Iterator[Frame]:
         tangents={box.key: figures.shown(figures.tangent(box)) for box in inputs},
     )
     for box in sketch.boxes:
-        if box.key in moving and box.key in arrows:
-            yield _moving(figures, box, arrows[box.key], seed)
+        if box.key in varying and box.key in arrows:
+            yield _changing(figures, box, arrows[box.key], seed)
 
 
-def _moving(figures: Figures, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
+def _changing(figures: Figures, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
     """Return the frame of a node: ∂v/∂x = cos(u) · ∂u/∂x = 0.6603 · 9 = 5.943."""
     name = called(figures.sketch, box)
     value = figures.shown(figures.tangent(box))

@@ -26,8 +26,8 @@ function interpreter(program) {
     }
 
     if (result === undefined) return { numbers, run };
-    return (given) => {
-      numbers.set(given);
+    return (inputs) => {
+      numbers.set(inputs);
       run();
       return numbers[result];
     };

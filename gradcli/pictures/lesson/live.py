@@ -16,7 +16,7 @@ from gradcli.programs import trace
 from gradcli.programs.instructions import MOST_NUMBERS, Instructions, UnavailableError
 
 MOST_FIELDS = 16
-"""Numbers of an array of which each has a field."""
+"""The most numbers of an array that get an input field each."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,44 +47,44 @@ def _symbols(
     sketch: Sketch, inputs: Mapping[str, trace.Step], *, gradient: bool, only_named: bool
 ) -> Symbols:
     graph, result = sketch.graph, sketch.boxes[-1].step.id
-    variables = graph.variables([result])
-    sizes = {name: _size(graph.shape(node)) for name, node in variables.items()}
-    seeded = [name for name, node in variables.items() if gradient and not graph.shape(node)]
+    nodes = graph.variables([result])
+    sizes = {name: _size(graph.shape(node)) for name, node in nodes.items()}
+    seeded = [name for name, node in nodes.items() if gradient and not graph.shape(node)]
     m = Instructions(sum(sizes.values()) + len(seeded))
     free = iter(m.inputs)
-    given: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
     start: list[float] = []
-    for name, node in variables.items():
+    for name, node in nodes.items():
         taken = [next(free) for _ in range(sizes[name])]
         value: Any = inputs[name].value
         if not graph.shape(node):
-            given[name] = taken[0]
+            variables[name] = taken[0]
             start.append(float(value))
         elif taken:
             import numpy as np
 
-            given[name] = np.array(taken, object).reshape(graph.shape(node))
+            variables[name] = np.array(taken, object).reshape(graph.shape(node))
             start += value.ravel().tolist()
     seeds = {name: next(free) for name in seeded}
     rates = {rate_name(name): seed for name, seed in seeds.items()}
     order = graph.reachable([result])
-    moving = graph.depending_on(variables.values(), order)
+    varying = graph.depending_on(nodes.values(), order)
     steps = [box.step for box in sketch.boxes]
     fixed = {
         step.id: float(step.value)
         for step in steps
-        if isinstance(step.value, int | float) and step.id not in moving
+        if isinstance(step.value, int | float) and step.id not in varying
     }
-    found = m.run(graph, [result], given, fixed)
+    found = m.run(graph, [result], variables, fixed)
     values = {node: found[node] for node in order}
     if not gradient:
-        return Symbols(m, values, {}, {}, {}, given, seeds, start)
+        return Symbols(m, values, {}, {}, {}, variables, seeds, start)
     if only_named:
-        gradients, steps = _named(sketch, m, given, fixed)
+        gradients, steps = _named(sketch, m, variables, fixed)
     else:
-        derived = backward(graph, result, sorted(moving))
+        derived = backward(graph, result, sorted(varying))
         roots = [*derived.gradient.values(), *derived.locals.values()]
-        found = m.run(graph, roots, given, fixed)
+        found = m.run(graph, roots, variables, fixed)
         gradients = {node: found[slope] for node, slope in derived.gradient.items()}
         local = {edge: found[node] for edge, node in derived.locals.items()}
         steps = trace.steps(graph, result, local=local)
@@ -94,9 +94,9 @@ def _symbols(
         for position, edge in enumerate(step.inputs)
         if edge.local is not None
     }
-    seeds_of = {variables[name]: name for name in seeded}
-    tangents = _tangents(sketch, m, given | rates, seeds_of, fixed)
-    return Symbols(m, values, gradients, tangents, locals_of, given, seeds, start)
+    seeds_of = {nodes[name]: name for name in seeded}
+    tangents = _tangents(sketch, m, variables | rates, seeds_of, fixed)
+    return Symbols(m, values, gradients, tangents, locals_of, variables, seeds, start)
 
 
 def _size(shape: tuple[Any, ...]) -> int:
@@ -108,7 +108,7 @@ def _size(shape: tuple[Any, ...]) -> int:
 
 
 def _named(
-    sketch: Sketch, m: Instructions, given: Mapping[str, Any], fixed: Mapping[int, float]
+    sketch: Sketch, m: Instructions, variables: Mapping[str, Any], fixed: Mapping[int, float]
 ) -> tuple[dict[int, Any], list[trace.Step]]:
     """Return the gradients of named nodes, and these as steps with the derivatives between them."""
     from gradcli.calculus.named import links, named_gradient
@@ -116,7 +116,7 @@ def _named(
     graph, result = sketch.graph, sketch.boxes[-1].step.id
     between = links(graph, result)
     slopes, derivatives = named_gradient(graph, result, between)
-    found = m.run(graph, derivatives, given, fixed)
+    found = m.run(graph, derivatives, variables, fixed)
     steps = trace.named_steps(graph, between, derivatives=found)
     return {node: found[slope] for node, slope in slopes.items()}, steps
 
@@ -124,7 +124,7 @@ def _named(
 def _tangents(
     sketch: Sketch,
     m: Instructions,
-    given: Mapping[str, Any],
+    variables: Mapping[str, Any],
     seeded: Mapping[int, str],
     fixed: Mapping[int, float],
 ) -> dict[int, Any]:
@@ -135,7 +135,7 @@ def _tangents(
         rates = tangents_of_all(graph, [result], seeds)
     except MathematicsError:
         return {}
-    found = m.run(graph, list(rates.values()), given, fixed)
+    found = m.run(graph, list(rates.values()), variables, fixed)
     return {node: found[rate] for node, rate in rates.items()}
 
 
@@ -148,8 +148,8 @@ def data(figures: Figures, local: str) -> dict[str, object]:
     shown_boxes = {box.key: box for box in sketch.boxes if box.role != "constant"}
     boxes = {
         key: [
-            figures.shown(what, ARRAY)
-            for what in (figures.value(box), figures.gradient(box), figures.tangent(box))
+            figures.shown(quantity, ARRAY)
+            for quantity in (figures.value(box), figures.gradient(box), figures.tangent(box))
         ]
         for key, box in shown_boxes.items()
     }
@@ -190,10 +190,10 @@ def printed(figures: Figures) -> list[str]:
 
 def _on_arrow(figures: Figures, arrow: Arrow, local: str) -> str:
     """Return the text on an arrow, as pictures.graph.dot has it; "" for one that stays."""
-    what = figures.local(arrow)
-    if local not in {"number", "both"} or what.symbol is None:
+    quantity = figures.local(arrow)
+    if local not in {"number", "both"} or quantity.symbol is None:
         return ""
-    text = figures.shown(what, ARRAY)
+    text = figures.shown(quantity, ARRAY)
     formula = local_formula(figures.sketch.graph, arrow.head.step, arrow.edge, EXPRESSION)
     is_both = local == "both" and formula and not is_numeral(formula)
     return f"{formula} = {text}" if is_both else text
@@ -202,24 +202,24 @@ def _on_arrow(figures: Figures, arrow: Arrow, local: str) -> str:
 def _inputs(figures: Figures) -> Iterator[dict[str, object]]:
     """Yield the name and slot of each number that can be changed, those of short arrays too."""
     for box in figures.sketch.boxes:
-        given = figures.symbols.given.get(box.step.name or "")
-        if box.step.operation != "variable" or given is None:
+        symbol = figures.symbols.inputs.get(box.step.name or "")
+        if box.step.operation != "variable" or symbol is None:
             continue
-        name, slots = fit(box.step.name or ""), _slots(given)
-        if hasattr(given, "slot"):
-            yield {"name": name, "slot": given.slot}
+        name, slots = fit(box.step.name or ""), _slots(symbol)
+        if hasattr(symbol, "slot"):
+            yield {"name": name, "slot": symbol.slot}
         elif len(slots) <= MOST_FIELDS:
-            for index, slot in zip(entries(given.shape), slots, strict=True):
+            for index, slot in zip(entries(symbol.shape), slots, strict=True):
                 yield {"name": f"{name}[{', '.join(map(str, index))}]", "slot": slot}
 
 
 def _moves(figures: Figures) -> Iterator[list[int]]:
     """Yield the slot of each number of the inputs, and that of its gradient."""
     for box in figures.sketch.boxes:
-        given = figures.symbols.given.get(box.step.name or "")
+        symbol = figures.symbols.inputs.get(box.step.name or "")
         slope = figures.gradient(box).symbol
-        if box.step.operation == "variable" and given is not None and slope is not None:
-            pairs = zip(_slots(given), _slots(slope), strict=True)
+        if box.step.operation == "variable" and symbol is not None and slope is not None:
+            pairs = zip(_slots(symbol), _slots(slope), strict=True)
             yield from [list(pair) for pair in pairs]
 
 

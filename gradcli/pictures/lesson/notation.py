@@ -17,6 +17,7 @@ from gradcli.pictures.graph.words import (
     LONGEST,
     argument,
     behind,
+    description,
     extent,
     factors,
     fit,
@@ -24,7 +25,6 @@ from gradcli.pictures.graph.words import (
     leaves,
     local_formula,
     quantity,
-    what,
 )
 from gradcli.pictures.wording import say
 from gradcli.records import NamedTuple
@@ -137,8 +137,8 @@ def title(sketch: Sketch, box: Box) -> str:
         return f"{formula(sketch, node, text)}"
 
     step = box.step
-    said = what(sketch.graph, step, box.role, show)
-    plain = what(sketch.graph, step, box.role)
+    said = description(sketch.graph, step, box.role, show)
+    plain = description(sketch.graph, step, box.role)
     return said if len(plain) <= LONGEST else fit(plain)
 
 
@@ -175,11 +175,11 @@ def back(sketch: Sketch, step: Step, index: int, slope: Math, longest: int) -> M
 
 
 NAME = 32
-"""Characters of what a node is called in a sentence."""
+"""The most characters of a node's name in a sentence."""
 ARRAY = 40
-"""Characters of an array that are shown."""
+"""The most characters of an array; a longer one is shown as shape and range."""
 EQUATION = 72
-"""Characters of a formula in an equation."""
+"""The most characters of a formula in an equation."""
 
 
 class Frame(NamedTuple):
@@ -236,7 +236,7 @@ def derivative(of: str, wrt: str) -> Math:
 
 
 def shown(value: Any, longest: int = ARRAY) -> str:
-    """Return a number, or an array, which is short or told by its shape and range."""
+    """Return a number, or an array, in full where it is short, else as its shape and range."""
     text = quantity(value, longest)
     if isinstance(value, int | float):
         return text

@@ -34,7 +34,7 @@
     at = steps.includes(frame) ? steps.indexOf(frame) : Math.min(at, steps.length - 1);
   }
 
-  // What is known after a step: everything that it and those before it have told.
+  // What is known after a step: everything that it and those before it have shown.
   function known(last) {
     const found = { values: {}, gradients: {}, tangents: {}, known: new Set(), complete: new Set(), followed: new Set() };
     steps.forEach((frame, index) => {
@@ -57,19 +57,19 @@
   const picture = pictures(stage, { goTo });
 
   function draw() {
-    const frame = steps[at], asked = guess.asked(frame), isRate = frame.part === "tangent";
-    const state = known(asked ? at - 1 : at);
+    const frame = steps[at], question = guess.question(), isRate = frame.part === "tangent";
+    const state = known(question ? at - 1 : at);
     const arrows = frame.arrows.filter((key) => !live || now.read.has(key));
     root.dataset.part = frame.part;
     // How many digits are certain is known for the values at the start only.
     root.classList.toggle("moved", !now.isStart);
     const position = { part: words[frame.part], step: at + 1, count: steps.length };
-    write(byId("part"), tell("step of", position));
+    write(byId("part"), message("step of", position));
     typeset(byId("what"), frame.title, filled);
     const meets = path ? whereItMeets(frame) : "";
-    const texts = { equation: frame.equation, outcome: asked ? "" : frame.outcome, words: asked ? "" : frame.words, meets };
+    const texts = { equation: frame.equation, outcome: question ? "" : frame.outcome, words: question ? "" : frame.words, meets };
     for (const [id, text] of Object.entries(texts)) {
-      typeset(byId(id), asked && id === "equation" ? `${asked.before}?` : text, filled);
+      typeset(byId(id), question && id === "equation" ? `${question.before}?` : text, filled);
       byId(id).hidden = !byId(id).textContent;
     }
     drawPicture(frame, state, arrows, isRate);
@@ -83,10 +83,10 @@
         cell.classList.toggle("partial", kind === "gradients" && !state.complete.has(row.key));
       }
     }
-    stepper.stand(tell("position", position));
+    stepper.stand(message("position", position));
     byId("seed").hidden = !isRate;
     byId("descent").hidden = !(live?.moves.length && frame.part === "end" && live.result !== null);
-    guess.draw(asked);
+    guess.draw(question);
     fields.draw();
     descent.draw();
   }
@@ -169,7 +169,7 @@
     address.write();
   }
 
-  // Goes to the step of a node or an arrow, in the pass that is being told where it has one.
+  // Goes to the step of a node or an arrow, in the pass that is shown where it has one.
   function goTo(key) {
     stepper.pause();
     if (key.startsWith("e")) {
@@ -205,7 +205,7 @@
     if (parts.length < 2 || numbers.some((number) => !number)) return "";
     const total = steps.filter((other) => other.gradients[tail] !== undefined).at(-1).gradients[tail];
     const terms = numbers.map(({ slot }) => shown(now.numbers[slot], words));
-    return tell("meets", { tail: live.names[tail], count: parts.length, sum: `${terms.join(" + ").replace(/\+ −/g, "− ")} = ${fill(total)}` });
+    return message("meets", { tail: live.names[tail], count: parts.length, sum: `${terms.join(" + ").replace(/\+ −/g, "− ")} = ${fill(total)}` });
   }
 
   const stepper = stepping({

@@ -3,7 +3,7 @@
 A page needs nothing else: no network, no other file. What it may do is closed by a policy that
 names its only script and its only style by their hashes. All pages share head, controls, table and
 foot (page.html); a view, such as graph.html, holds what stands between these, in parts with a
-comment `<!-- name -->` before each.
+comment `<!-- name -->` before each. A notebook shows a page in a cell.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from html import escape
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
+from uuid import uuid4
 from xml.etree import ElementTree as ET
 
 from gradcli.pictures.graph import style
-from gradcli.pictures.graph.render import markup, shapes
+from gradcli.pictures.graph.svg import markup, shapes
 from gradcli.pictures.graph.words import about_step, fit
 from gradcli.pictures.lesson.notation import as_mathml
 from gradcli.pictures.wording import say, table
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +42,7 @@ SCRIPTS = {
 """The parts of the script of each view, in order."""
 PART = re.compile(r"^<!-- (\w+) -->\n", re.MULTILINE)
 LONG = 80
-"""Characters of a formula from which on it is a heading in small letters."""
+"""Characters from which on a formula is a heading in small letters."""
 
 
 def _filled(
@@ -135,9 +137,9 @@ def colours() -> str:
     )
 
 
-def _embedded(found: Mapping[str, object]) -> str:
+def _embedded(content: Mapping[str, object]) -> str:
     """Return JSON that no text in it can end: < is written as an escape."""
-    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
@@ -173,7 +175,7 @@ def page(
 def descent(
     formula: str, equations: Sequence[str], content: Mapping[str, object], notes: str
 ) -> bytes:
-    """Return the page of a run; `content` is what plotting.replay tells of it."""
+    """Return the page of a run; `content` is what plotting.replay returns."""
     notes = escape(fit(notes))
     return _filled("descent", formula, equations, content, notes=notes, head="", rows="")
 
@@ -283,3 +285,63 @@ def _rows(lesson: Lesson) -> Iterator[str]:
         if lesson.has_gradients and lesson.has_values:
             cells += '<td data-kind="tangents" class="tangent"></td>'
         yield f'<tr data-node="{row.key}">{cells}</tr>'
+
+
+# ---------------------------------------------------------------- a cell of a notebook
+
+# The page stands in a shadow root of its own: neither its ids nor its style reach other cells or
+# the notebook, and those of the notebook do not reach it, so that several lessons stand beside each
+# other. The script is that of the page. It uses no `eval` and no network; but a cell has no policy
+# of its own.
+
+HEIGHT = "46rem"
+"""Height of a lesson in a notebook cell."""
+
+PAGE = re.compile(
+    r'lang="(.*?)".*?<style>(.*?)</style>.*<body>(.*)<script>(.*?)</script>\s*</body>', re.DOTALL
+)
+CELL = """<div id="{key}">{picture}</div>
+<script>
+(() => {{
+  const host = document.getElementById("{key}");
+  if (!host || host.shadowRoot) return;
+  const scope = host.attachShadow({{ mode: "open" }});
+  scope.innerHTML = {content};
+  {script}
+}})();
+</script>"""
+
+
+class LessonPage(NamedTuple):
+    """A lesson, which a notebook shows in a cell."""
+
+    page: bytes
+    """The same as a page of HTML, for a file."""
+
+    def __repr__(self) -> str:
+        """Return how large it is."""
+        return f"<lesson, {len(self.page)} bytes of HTML>"
+
+    def _repr_html_(self) -> str:
+        """Return the lesson for a cell; where no script may run, the picture alone is seen."""
+        found = PAGE.search(self.page.decode())
+        assert found is not None  # noqa: S101 - the page is ours
+        language, sheet, body, script = found.groups()
+        content = (
+            f"<style>:host{{display:block;height:{HEIGHT};container-type:size}}{_scoped(sheet)}"
+            f'</style><div class="root" lang="{language}"><div class="body">{body}</div></div>'
+        )
+        picture = re.search(r"<svg.*?</svg>", body, re.DOTALL)
+        return CELL.format(
+            key=f"gradcli-{uuid4().hex}",
+            picture="" if picture is None else picture[0],
+            content=json.dumps(content, ensure_ascii=False).replace("</", "<\\/"),
+            script=script.replace("})(document);", "})(scope);"),
+        )
+
+
+def _scoped(sheet: str) -> str:
+    """Return the style for the elements that stand for root and body, in the cell as a window."""
+    sheet = sheet.replace(":root", ".root").replace("@media (m", "@container (m")
+    sheet = re.sub(r"(?<![\w-])body(?=[ ,{])", ".body", sheet)
+    return re.sub(r"(?<=\d)d?v(h|w)\b", r"cq\1", sheet)

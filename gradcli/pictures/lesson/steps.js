@@ -6,7 +6,7 @@
 const byId = (id) => scope.getElementById(id);
 const root = scope.querySelector(".root") ?? document.documentElement;
 const content = JSON.parse(byId("content").textContent), { words } = content;
-const tell = (key, parts = {}) => say(words, key, parts);
+const message = (key, parts = {}) => say(words, key, parts);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 // Calls act once, when nothing has asked for it for so many seconds.
@@ -75,15 +75,15 @@ function reveal(pane, elements) {
   pane.scrollBy({ left: offset("left", "right"), top: offset("top", "bottom"), behavior });
 }
 
-// While something is dragged nobody wants to hear every number on the way.
-const spoken = byId("told").querySelector("[aria-live]");
+// While something is dragged nobody needs every number read aloud.
+const spoken = byId("explanation").querySelector("[aria-live]");
 const rest = later(0.4, () => spoken.setAttribute("aria-busy", "false"));
 function quiet() {
   spoken.setAttribute("aria-busy", "true");
   rest();
 }
 
-// Writes the address of the state that make() tells, when nothing has changed for a moment:
+// Writes the address of the state that make() returns, when nothing has changed for a moment:
 // browsers refuse too many addresses in a row.
 function addressed(make) {
   return later(0.25, () => {
@@ -106,14 +106,14 @@ function markRow(row, isNow) {
 
 // Shows what a page has only where scripts run.
 function begin() {
-  for (const id of ["tools", "told", "controls", "keys"]) byId(id).hidden = false;
+  for (const id of ["tools", "explanation", "controls", "keys"]) byId(id).hidden = false;
   root.classList.add("stepping");
   fitHeading();
 }
 
-// at() tells which step is shown and last() which is the last one, from 0; show(index) goes to one.
+// at() returns the step that is shown and last() the last one, counted from 0; show(index) goes to one.
 // Buttons, keys, slider and play do it then; `keys` are those that do something else.
-// The slider tells steps from `first` on.
+// The slider counts steps from `first` on.
 function stepping({ seconds, first, at, last, show, keys = {} }) {
   const slider = byId("slider"), play = byId("play");
   let timer = 0;
@@ -162,7 +162,7 @@ function stepping({ seconds, first, at, last, show, keys = {} }) {
     }
   });
 
-  // Lets buttons and slider tell where the page stands; `position` says it in words.
+  // Sets buttons and slider to the step that is shown; `position` is its text.
   function stand(position) {
     slider.max = last() + first;
     slider.value = at() + first;

@@ -28,7 +28,7 @@ function say(words, key, parts) {
   return words[key].replace(/\{(\w+)\}/g, (_, name) => parts[name]);
 }
 
-// Returns the function that replaces marks by texts. `now` tells numbers, the set `read` of
+// Returns the function that replaces marks by texts. `now` has the numbers, the set `read` of
 // what the result reads, the `seed` of forward mode and whether all inputs are as at the start;
 // `four` writes a number.
 function filling(marks, now, words, four = (x) => shown(x, words)) {

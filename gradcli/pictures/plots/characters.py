@@ -1,6 +1,6 @@
 """A chart drawn with characters: Braille dots and blocks where they can be shown, else ASCII.
 
-A Braille character has two by four dots, so that lines are fine; their patterns tell them apart,
+A Braille character has two by four dots, so that lines are fine; their patterns distinguish them,
 and colours only where they are wanted. In ASCII each curve has a character of its own.
 """
 
@@ -12,15 +12,23 @@ import numpy as np
 
 from gradcli.errors import columns
 from gradcli.pictures.graph.words import fit
-from gradcli.pictures.plots.axis import Axis, axes
-from gradcli.pictures.plots.chart import Arrows, Band, Field, Line, Points, Trail, positive
+from gradcli.pictures.plots.chart import (
+    Arrows,
+    Axis,
+    Band,
+    Field,
+    Line,
+    Points,
+    Trail,
+    axes,
+    positive,
+)
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gradcli.pictures.plots.axis import Axis
-    from gradcli.pictures.plots.chart import Chart, Panel, Vector
+    from gradcli.pictures.plots.chart import Axis, Chart, Panel, Vector
 
 BRAILLE = 0x2800
 DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
@@ -285,7 +293,7 @@ def _dots(x: Vector, y: Vector, height: int) -> tuple[Vector, Vector]:
 
 
 ROWS = 20
-"""Lines of a single panel, and of each of several."""
+"""Rows of characters of a single panel, and of each of several."""
 SMALLER = 14
 
 

@@ -1,7 +1,7 @@
 """A chart as a figure of matplotlib. No text of the user's is read as mathematics.
 
-Colours are those of Okabe and Ito and of viridis, which the colour-blind tell apart; line styles
-and markers tell the same in black and white.
+Colours are those of Okabe and Ito and of viridis, which the colour-blind can distinguish; line
+styles and markers do so in black and white.
 """
 
 from __future__ import annotations
@@ -13,21 +13,29 @@ import numpy as np
 
 from gradcli.graph.literals import number_text
 from gradcli.pictures.graph.words import fit
-from gradcli.pictures.plots.axis import axes, decades
-from gradcli.pictures.plots.chart import Arrows, Band, Field, Line, Points, Trail, positive
+from gradcli.pictures.plots.chart import (
+    Arrows,
+    Band,
+    Field,
+    Line,
+    Points,
+    Trail,
+    axes,
+    decades,
+    positive,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from gradcli.pictures.plots.axis import Axis
-    from gradcli.pictures.plots.chart import Chart, Panel, Vector
+    from gradcli.pictures.plots.chart import Axis, Chart, Panel, Vector
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Those of Okabe and Ito that are seen on white."""
+"""Colours of curves: those of Okabe and Ito that are visible on white."""
 STYLES = ("-", "--", ":", "-.", (0, (9, 2, 1, 2, 1, 2)))
 KINDS = ("#D55E00", "#0072B2", "#CC79A7", "#000000", "#009E73", "#E69F00")
-"""Those of kinds of points: the first two are seen on each other and on viridis."""
+"""Colours of kinds of points; the first two are visible on each other and on viridis."""
 SHAPES = ("o", "s", "^", "D", "v", "P")
 MARKERS = ("", "o", "s", "^", "D", "v", "x")
 """What marks the curves for which there are no more styles."""

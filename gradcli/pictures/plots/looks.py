@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 SMALLEST, LARGEST = 1e-280, 1e290
-"""Between them a number is drawn as it is."""
+"""The least and greatest magnitudes that are drawn unscaled."""
 SMALLEST_UNIT = 1e-307
 """The smallest power of ten with all its digits."""
 ACROSS = ("x", "u")
@@ -138,9 +138,9 @@ def _logarithmic(panel: Panel, axis: str, notes: list[str]) -> Panel:
         notes.append(f"no number along {axis} is above 0, so its scale is not logarithmic")
         return panel
     if lost:
-        what = "one number" if lost == 1 else f"{lost} numbers"
+        amount = "one number" if lost == 1 else f"{lost} numbers"
         verb = "has" if lost == 1 else "have"
-        notes.append(f"{what} along {axis} that {verb} no logarithm: gaps in the plot")
+        notes.append(f"{amount} along {axis} that {verb} no logarithm: gaps in the plot")
     marks = [_changed(mark, names, positive) for mark in panel.marks]
     if axis == "x":
         return panel._replace(marks=marks, log_x=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gradcli.solvers.stopping import Reason
 
 SINGLE_STEPS = 100
-"""The first steps are taken one by one, so that short runs compile nothing."""
+"""Steps that are taken one by one before many at once, so that short runs compile nothing."""
 
 _FIRST, _SECOND = itemgetter(0), itemgetter(1)
 
@@ -96,7 +96,7 @@ class Descent:
         return self._known_norm
 
     def suspects(self) -> None:
-        """Return None: gradients alone do not tell a minimum from a plateau."""
+        """Return None: gradients alone do not distinguish a minimum from a plateau."""
 
     def arrived(self) -> Reason | None:
         """Return that the gradient is small enough; never with a tolerance of 0."""
@@ -111,10 +111,10 @@ class Descent:
         finite.
         """
         rate = self.base if self._schedule is None else self._scheduled(self._schedule)
-        point, memory = self._moved(rate)
+        point, memory = self._next_point(rate)
         value, gradient = self._function(point)
         if value - value != 0:
-            raise MathematicsError(f"the objective became {_what(value)}")
+            raise MathematicsError(f"the objective became {_fault(value)}")
         self._known_norm = None
         self.point, self.value, self._gradient, self._memory = point, value, gradient, memory
         self.rate = rate
@@ -161,7 +161,7 @@ class Descent:
         no longer finite.
         """
         self._gradient, self._known_norm = gradient, None
-        self.point, self._memory = self._moved(self.base)
+        self.point, self._memory = self._next_point(self.base)
         self.rate = self.base
         self.steps += 1
 
@@ -200,7 +200,7 @@ class Descent:
         except OverflowError:
             raise MathematicsError("the learning rate became infinite") from None
 
-    def _moved(self, rate: float) -> tuple[list[Any], list[Memory]]:
+    def _next_point(self, rate: float) -> tuple[list[Any], list[Memory]]:
         """Return the next point and memory. Raises MathematicsError when a step is not finite."""
         try:
             now = self._rule.coefficients(self.steps + 1, rate, NUMBERS)
@@ -210,21 +210,21 @@ class Descent:
 
                 with np.errstate(all="ignore"):  # what is not finite is found
                     pairs = zip(self._updates, zip(*blocks, strict=False), strict=True)
-                    moved = [update(*block) for update, block in pairs]
+                    updated = [update(*block) for update, block in pairs]
             else:
-                moved = [*map(self._rule.update, *blocks)]
+                updated = [*map(self._rule.update, *blocks)]
         except OverflowError:
             raise MathematicsError("a parameter became infinite") from None
         except ZeroDivisionError:  # 0/0, of a gradient that is 0 and an eps of 0
             raise MathematicsError("a parameter became undefined") from None
-        point = [*map(_FIRST, moved)]
+        point = [*map(_FIRST, updated)]
         numbers = [x for x in point if isinstance(x, float)] if self._has_arrays else point
         if not all(map(math.isfinite, numbers)):
             lost = next(x for x in numbers if not math.isfinite(x))
-            raise MathematicsError(f"a parameter became {_what(lost)}")
+            raise MathematicsError(f"a parameter became {_fault(lost)}")
         if self._bounds is not None:
             point = self._projected(point, self._bounds)
-        return point, [*map(_SECOND, moved)]
+        return point, [*map(_SECOND, updated)]
 
     def _projected(self, point: list[Any], bounds: Bounds) -> list[Any]:
         """Return the nearest point within the bounds."""
@@ -257,5 +257,5 @@ def _free(p: Any, g: Any, low: Any, high: Any, of: Functions) -> Any:
     return of.where(((p <= low) & (g > 0)) | ((p >= high) & (g < 0)), 0.0, g)
 
 
-def _what(value: float) -> str:
+def _fault(value: float) -> str:
     return "infinite" if math.isinf(value) else "undefined"

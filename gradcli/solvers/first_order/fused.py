@@ -157,7 +157,7 @@ class FusedLoop:
 
 
 SMALL = 2_000
-"""Numbers up to which the few passes of NumPy cost no more than a call of machine code."""
+"""The most numbers of an array for which NumPy is faster than a call of machine code."""
 
 
 class ArrayUpdate:
@@ -185,23 +185,23 @@ class ArrayUpdate:
             self._fused = self._compiled(len(now))
         if self._fused is None:
             start = time.perf_counter()
-            moved = self._passes(p, g, memory, now, of)
+            updated = self._passes(p, g, memory, now, of)
             self._spent += time.perf_counter() - start
-            return moved
-        given = [_whole(x, p.shape) for x in (p, g, *memory)]
+            return updated
+        arguments = [_whole(x, p.shape) for x in (p, g, *memory)]
         found = [np.empty(p.shape) for _ in (p, *memory)]
-        if self._fused(p.size, *now, *given, *found):
+        if self._fused(p.size, *now, *arguments, *found):
             return self._passes(p, g, memory, now, of)
         return found[0], tuple(found[1:])
 
-    def _passes(self, *given: Any) -> Next:
+    def _passes(self, *arguments: Any) -> Next:
         import numpy as np
 
-        moved = self._rule.update(*given)
-        if not np.isfinite(moved[0]).all():
-            what = "undefined" if np.isnan(moved[0]).any() else "infinite"
-            raise MathematicsError(f"a parameter became {what}")
-        return moved
+        updated = self._rule.update(*arguments)
+        if not np.isfinite(updated[0]).all():
+            fault = "undefined" if np.isnan(updated[0]).any() else "infinite"
+            raise MathematicsError(f"a parameter became {fault}")
+        return updated
 
     def _compiled(self, coefficients: int) -> Callable[..., bool] | None:
         update = traced(self._rule).update

@@ -31,7 +31,7 @@ NOISE = 1e-12
 STEEP = 1e150
 """A gradient norm whose square may be too large for a double."""
 IDLE = 10
-"""So many steps in a row that make nothing lower are the end."""
+"""Steps in a row without a lower value after which the run ends."""
 
 
 class LBFGS:
@@ -64,8 +64,8 @@ class LBFGS:
         self._tolerance = tolerance
         self._memory = memory
         self._first = first
-        self._moves: list[Vector] = []
-        self._bends: list[Vector] = []
+        self._point_changes: list[Vector] = []
+        self._gradient_changes: list[Vector] = []
         self.rate = 0.0
         point = self._box.clipped(np.array(start, dtype=float))
         value, gradient = function(point)
@@ -78,7 +78,7 @@ class LBFGS:
     # ------------------------------------------------------------ the solver
 
     def suspects(self) -> None:
-        """Return None: the curvature is guessed from steps, and may be that of another place."""
+        """Return None: the curvature is guessed from steps, and may be that of another point."""
 
     def arrived(self) -> Reason | None:
         """Return why the point is as good as the minimum; None when it is not known to be."""
@@ -95,23 +95,23 @@ class LBFGS:
             return falling
         if self._progress.is_over:
             return self._end()
-        found = self._searched(self._direction(), 1.0) if self._moves else None
+        found = self._searched(self._direction(), 1.0) if self._point_changes else None
         if found is None:
             # The memory may mislead; the gradient alone does not.
-            self._moves, self._bends = [], []
+            self._point_changes, self._gradient_changes = [], []
             # Its slope along itself is its square, which must not be infinite.
             unit = self.gradient_norm if self.gradient_norm > STEEP else 1.0
             found = self._searched(-self._slope / unit, self._first_length() * unit)
             if found is None:
                 return self._end()
-        moved = float(np.max(np.abs(found.point - self.point)))
+        length = float(np.max(np.abs(found.point - self.point)))
         self._remember(found)
         self.rate = found.length
         self._settle(found.point, found.value, found.gradient)
         self._reach = max(self._reach, float(np.max(np.abs(self.point))))
         self._steepest = max(self._steepest, self.gradient_norm)
         # Next to nothing is no step, however much lower a value near 0 becomes.
-        lower = self.value if moved > NOTHING * self._reach else math.inf
+        lower = self.value if length > NOTHING * self._reach else math.inf
         self._progress.observe(lower, self.gradient_norm, 2 * EPSILON)
         return None
 
@@ -122,8 +122,8 @@ class LBFGS:
             "value": self.value,
             "gradient": self._gradient,
             "rate": self.rate,
-            "moves": list(self._moves),
-            "bends": list(self._bends),
+            "moves": list(self._point_changes),
+            "bends": list(self._gradient_changes),
             "curvature": self._curvature,
             "progress": self._progress.state(),
             "steepest": self._steepest,
@@ -133,7 +133,7 @@ class LBFGS:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state as if the run had never stopped."""
         point, gradient = (np.array(state[key], dtype=float) for key in ("point", "gradient"))
-        self._moves, self._bends = (
+        self._point_changes, self._gradient_changes = (
             [np.array(vector, dtype=float) for vector in state[key]] for key in ("moves", "bends")
         )
         self.rate = float(state["rate"])
@@ -162,20 +162,20 @@ class LBFGS:
 
     def _product(self, fixed: Mask) -> Vector:
         """Return -H·g by two loops over the remembered steps, among the variables that may move."""
-        pairs = list(zip(self._moves, self._bends, strict=True))
+        pairs = list(zip(self._point_changes, self._gradient_changes, strict=True))
         direction = -self._slope
         if not self._open and fixed.any():
             pairs = [(np.where(fixed, 0.0, s), np.where(fixed, 0.0, y)) for s, y in pairs]
             direction[fixed] = 0.0
-        kept = [(s, y, sy) for s, y in pairs if (sy := float(s @ y)) > CURVATURE * float(y @ y)]
+        curved = [(s, y, sy) for s, y in pairs if (sy := float(s @ y)) > CURVATURE * float(y @ y)]
         weights = []
-        for move, bend, product in reversed(kept):
+        for move, bend, product in reversed(curved):
             weights.append(float(move @ direction) / product)
             direction -= weights[-1] * bend
-        if kept:
-            _, bend, product = kept[-1]
+        if curved:
+            _, bend, product = curved[-1]
             direction *= product / float(bend @ bend)
-        for (move, bend, product), weight in zip(kept, reversed(weights), strict=True):
+        for (move, bend, product), weight in zip(curved, reversed(weights), strict=True):
             direction += (weight - float(bend @ direction) / product) * move
         return direction
 
@@ -197,8 +197,8 @@ class LBFGS:
         if self._open:
             return math.inf
         limit = np.where(direction > 0, self._box.upper, self._box.lower)
-        moving = direction != 0
-        lengths = (limit[moving] - self.point[moving]) / direction[moving]
+        nonzero = direction != 0
+        lengths = (limit[nonzero] - self.point[nonzero]) / direction[nonzero]
         return float(np.min(lengths, initial=math.inf))
 
     def _first_length(self) -> float:
@@ -208,12 +208,12 @@ class LBFGS:
             return self._first / size
         return min(1.0, 0.1 * max(1.0, finite_norm(self.point)) / size)
 
-    def _remember(self, found: LinePoint) -> None:
-        move, bend = found.point - self.point, found.gradient - self._gradient
+    def _remember(self, end: LinePoint) -> None:
+        move, bend = end.point - self.point, end.gradient - self._gradient
         product, square = float(move @ bend), float(bend @ bend)
         if product > CURVATURE * square:
-            self._moves = [*self._moves, move][-self._memory :]
-            self._bends = [*self._bends, bend][-self._memory :]
+            self._point_changes = [*self._point_changes, move][-self._memory :]
+            self._gradient_changes = [*self._gradient_changes, bend][-self._memory :]
             self._curvature = square / product
 
     def _settle(self, point: Vector, value: float, gradient: Vector) -> None:
@@ -241,7 +241,7 @@ FALL = 1e-4
 SLOPE = 0.9
 """The share c2 of the first slope that may be left after it."""
 TRIALS = 60
-"""Points that are tried for one step."""
+"""The most points that one line search evaluates."""
 GROWTH = 4.0
 """How much longer a trial is than the one before, while the value falls steeply."""
 

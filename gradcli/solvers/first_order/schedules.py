@@ -148,8 +148,8 @@ def cyclic(*, base_lr: float, max_lr: float, step_size_up: int = 2000) -> Schedu
     """
 
     def formula(t: int, _: float) -> float:
-        place = t % (2 * step_size_up)
-        height = min(place, 2 * step_size_up - place) / step_size_up
+        phase = t % (2 * step_size_up)
+        height = min(phase, 2 * step_size_up - phase) / step_size_up
         return base_lr + (max_lr - base_lr) * height
 
     return Schedule(formula)

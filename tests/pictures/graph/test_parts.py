@@ -12,7 +12,7 @@ import pytest
 
 from gradcli.formula import parse
 from gradcli.graph.quadrature import gauss_points
-from gradcli.pictures.graph.parts import with_parts
+from gradcli.pictures.graph.sketch import with_parts
 from gradcli.pictures.graph.words import about_parts, bounds
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(7)

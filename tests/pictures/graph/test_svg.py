@@ -13,8 +13,8 @@ from gradcli.errors import DrawingError
 from gradcli.formula import Formula, parse
 from gradcli.graph.node import Graph
 from gradcli.pictures.graph.picture import picture
-from gradcli.pictures.graph.render import ATTRIBUTES, SHAPES, finished
 from gradcli.pictures.graph.style import COLOURS, style_sheet
+from gradcli.pictures.graph.svg import ATTRIBUTES, SHAPES, finished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -237,7 +237,7 @@ class TestInBrowser:
         assert len([height for height in heights if height > 150]) >= 2
         ink = reader.run("return getComputedStyle(document.documentElement).color")
         assert max(map(int, re.findall(r"\d+", ink))) < 100
-        cut = """return ["told", "nodes"].map((id) => document.getElementById(id))
+        cut = """return ["explanation", "nodes"].map((id) => document.getElementById(id))
           .filter((e) => e.scrollHeight > e.clientHeight + 1).map((e) => e.id)"""
         assert reader.run(cut) == []
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gradcli.formula import parse
 from gradcli.pictures.graph.sketch import Sketch, sketch
-from gradcli.pictures.lesson.flow import flows
+from gradcli.pictures.lesson.figures import flows
 from gradcli.pictures.lesson.story import Lesson, lesson
 
 if TYPE_CHECKING:

@@ -163,7 +163,7 @@ def test_what_is_said_follows_the_inputs(reader: Reader, lesson: Callable[..., P
     reader.driver.execute_async_script(DRAG, [["x", 3]])
     assert reader.state["equation"] == "x^2 = 3^2 = 9"
     # A screen reader tells it when the drag has ended.
-    busy = "return document.querySelector('#told [aria-live]').getAttribute('aria-busy')"
+    busy = "return document.querySelector('#explanation [aria-live]').getAttribute('aria-busy')"
     drag = "document.querySelector('.field [type=range]').dispatchEvent(new Event('input'));"
     assert reader.run(drag + busy) == "true"
     reader.pause(0.6)
@@ -312,7 +312,7 @@ def test_the_whole_picture_is_seen(
 
 
 CUT_PAGE = """
-return [...document.querySelectorAll("button, input, select, label, #told p")]
+return [...document.querySelectorAll("button, input, select, label, #explanation p")]
   .filter((e) => e.offsetParent && !e.closest("#nodes, #fields"))
   .filter((e) => {
     const { left, right } = e.getBoundingClientRect();

@@ -218,7 +218,7 @@ def test_the_keyboard_reaches_everything_and_leaves_again(reader: Reader, tutori
         reached.append(reader.run("return document.activeElement.id"))
         outline = "return getComputedStyle(document.activeElement).outlineStyle"
         assert not reached[-1] or reader.run(outline) == "solid", reached[-1]
-    wanted = ["smaller", "fit", "larger", "guessing", "theme", "stage", "told"]
+    wanted = ["smaller", "fit", "larger", "guessing", "theme", "stage", "explanation"]
     wanted += ["first", "back", "play", "next", "last", "slider"]
     # A field and the slider beside it, which has no name, for each input.
     wanted += ["input-0", "", "input-1", ""]

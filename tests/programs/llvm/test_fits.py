@@ -14,7 +14,7 @@ from gradcli.graph.shapes import Rows
 from gradcli.minimize.minimize import minimize
 from gradcli.minimize.residuals import BLOCK_ROWS
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import Task, task
+from gradcli.minimize.task import Request, Task, task
 from gradcli.minimize.training import Batches, Training
 from gradcli.programs.llvm import rows
 from gradcli.solvers.observer import Observer
@@ -44,7 +44,9 @@ def fit_of(text: str, engine: str, start: dict[str, Any] | None = None, **settin
     start = start or START
     shapes = {name: np.shape(value) for name, value in start.items()}
     formula = parse(text, shapes | dict.fromkeys(DATA, (Rows(ROWS),)))
-    return task(formula, formula.origin, start, {}, DATA, Settings(engine=engine, **settings))
+    return task(
+        Request(formula, formula.origin, start, {}, DATA, Settings(engine=engine, **settings))
+    )
 
 
 def stacked(found: Task, point: Any) -> tuple[Any, Any]:
@@ -140,7 +142,7 @@ def trained(engine: str) -> Training:
     data = HeldRows({"x": X, "y": Y})
     how = Settings(lr=0.01, engine=engine)
     start = {"a": 0.0, "b": 0.0}
-    return Training(formula, formula.origin, start, {}, data, Batches(2048, 3), how)
+    return Training(Request(formula, formula.origin, start, {}, data, how), Batches(2048, 3))
 
 
 @pytest.mark.parametrize("engine", ["auto", "native"])
@@ -162,13 +164,13 @@ def test_batches_of_many_rows(engine: str, repaid_by: Callable[[int], None]) -> 
 class Stop(Observer):
     """Keeps the state after some batches, and stops there."""
 
-    keeps = True
+    wants_state = True
 
     def __init__(self, after: int) -> None:
         self.after = after
         self.state: Any = None
 
-    def keep(self, step: int, state: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
+    def save(self, step: int, state: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
         self.after -= 1
         if self.after == 0:
             self.state = copy.deepcopy(state)
@@ -195,7 +197,7 @@ def test_a_resumed_training_gives_the_same_bits(
 class States(Observer):
     """Keeps the state after every step."""
 
-    keeps = True
+    wants_state = True
 
     def __init__(self) -> None:
         self.states: dict[int, Any] = {}
@@ -203,7 +205,7 @@ class States(Observer):
     def following(self, step: int) -> int:
         return step + 1
 
-    def keep(self, step: int, state: dict[str, Any], **_: Any) -> None:
+    def save(self, step: int, state: dict[str, Any], **_: Any) -> None:
         self.states[step] = copy.deepcopy(state)
 
 

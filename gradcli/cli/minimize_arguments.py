@@ -1,4 +1,4 @@
-"""What the words and options of `minimize` say: read, checked, with the data; and --report."""
+"""What the words and options of `minimize` say: read, checked, with the data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import note
 from gradcli.errors import (
     FormulaError,
-    MathematicsError,
     NameValueError,
     ShapeError,
     UsageError,
@@ -35,9 +34,7 @@ if TYPE_CHECKING:
     from gradcli.data.rows import Rows
     from gradcli.data.source import Source
     from gradcli.language.bindings import Binding
-    from gradcli.minimize.minimum import Minimum
     from gradcli.minimize.settings import Settings
-    from gradcli.uncertainty.propagation import Uncertainty
 
 
 class Start(NamedTuple):
@@ -53,7 +50,7 @@ class Start(NamedTuple):
         return {name: shape_of(x, name) for name, x in {**self.fixed, **self.values}.items()}
 
 
-class Given(NamedTuple):
+class MinimizeProblem(NamedTuple):
     """What the words and options say, read and checked, and the data."""
 
     formula: Formula
@@ -61,7 +58,7 @@ class Given(NamedTuple):
     settings: Settings
     rows: Rows | None
     source: Source | None
-    also: Sequence[Given] = ()
+    also: Sequence[MinimizeProblem] = ()
     """The models of --also, over the same rows."""
 
     @property
@@ -81,7 +78,7 @@ class Given(NamedTuple):
         return about and f", {about}"
 
 
-def read(words: Sequence[str], options: Minimize, share: Shares | None = None) -> Given:
+def read(words: Sequence[str], options: Minimize, share: Shares | None = None) -> MinimizeProblem:
     """Return the formula, its starts and its data, in pieces where `share` makes them."""
     start = read_start(words, options.fix, options.limits, options.seed)
     if options.data:
@@ -89,8 +86,8 @@ def read(words: Sequence[str], options: Minimize, share: Shares | None = None) -
     also = [arguments.split([text])[0] for text in options.also]
     starts = [_with_parameters(each, options) for each in _shared(start, also)]
     rows, source = _rows(starts[0], options, also, share)
-    given, *others = [_over(rows, source, each, options, share) for each in starts]
-    return given._replace(also=others)
+    first, *others = [_over(rows, source, each, options, share) for each in starts]
+    return first._replace(also=others)
 
 
 def _over(
@@ -99,7 +96,7 @@ def _over(
     start: Start,
     options: Minimize,
     share: Shares | None,
-) -> Given:
+) -> MinimizeProblem:
     """Return a formula with its start over the rows."""
     shapes = {**dict.fromkeys(() if rows is None else rows.entries, ()), **start.shapes()}
     try:
@@ -108,17 +105,17 @@ def _over(
         raise arguments.explained(error, start.source, shapes) from None
     columns = () if source is None else (*source.columns, *[""] * source.unnamed)
     _check_single(formula, start.source, columns)
-    looks = not start.values
-    if looks:
+    has_no_start = not start.values
+    if has_no_start:
         start = _without_start(formula, start, columns)
     settings = options.replaced(
-        bounds=start.bounds, columns=columns, looks=looks and bool(start.values)
+        bounds=start.bounds, columns=columns, may_replace_start=has_no_start and bool(start.values)
     )
     if source is not None:
         settings = settings.replaced(location=source.location)
     if share is not None:
         rows = share.bound(rows, formula, start, settings)
-    return Given(formula, start, settings, rows, source)
+    return MinimizeProblem(formula, start, settings, rows, source)
 
 
 def _shared(start: Start, also: Sequence[str]) -> list[Start]:
@@ -150,7 +147,7 @@ def read_start(
     Random starts are drawn from `seed`. Raises NameValueError for a range as a value.
     """
     try:
-        source, given = arguments.split(words)
+        source, pairs = arguments.split(words)
     except FormulaError as error:
         for found in map(binding, error.repairs):
             if found.is_range:
@@ -159,8 +156,8 @@ def read_start(
     if source == "-":
         source = arguments.stdin()
     draw = arguments.Draws(seed)
-    values = {binding.name: _single(binding, draw) for binding in given}
-    kept = {binding.name: _single(binding, draw) for binding in bindings(fixed)}
+    values = {binding.name: _single(binding, draw) for binding in pairs}
+    fixed_values = {binding.name: _single(binding, draw) for binding in bindings(fixed)}
     bounds = {}
     for name, low, high in limits_of(limits):
         least = float("-inf") if low is None else _single(low, draw)
@@ -169,7 +166,7 @@ def read_start(
             message = f"a bound of {name} is an array"
             raise NameValueError(message, hint="bounds are numbers, which hold for every entry")
         bounds[name] = (least, most)
-    return Start(source, values, kept, bounds)
+    return Start(source, values, fixed_values, bounds)
 
 
 def _single(binding: Binding, draw: arguments.Draws) -> Any:
@@ -247,12 +244,12 @@ def _rows(
         return None, None
     from gradcli.rows.columns import HELD_BYTES, rows
 
-    held = MEMORY_OF_MANY << 20 if options.learns else HELD_BYTES
+    memory = MEMORY_OF_MANY << 20 if options.learns else HELD_BYTES
     if options.memory is not None:
-        held = options.memory << 20
+        memory = options.memory << 20
     others += [name for text in also for name in names_in(text)]
-    how = reading(options)
-    return rows(options.data, start.source, others, start.shapes(), held, share, **how)
+    keywords = reading(options)
+    return rows(options.data, start.source, others, start.shapes(), memory, share, **keywords)
 
 
 def check(options: Minimize) -> None:
@@ -272,71 +269,3 @@ def check(options: Minimize) -> None:
         if options.also:
             message = f"--also fits several models, and {spelled(field)} is about one"
             raise UsageError(message, hint=f"leave out --also or {spelled(field)}")
-
-
-# ---------------------------------------------------------------- --report
-
-
-class Quantity(NamedTuple):
-    """A quantity with its value, and its error where the parameters have theirs."""
-
-    name: str
-    value: float
-    known: Uncertainty | None
-    warning: str | None = None
-
-
-def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[str, Formula]:
-    """Return the quantities of --report, formulas of the parameters of the fit and what is fixed.
-
-    Raises UsageError for names that are no parameters.
-    """
-    shapes = {name: shape_of(value, name) for name, value in parameters.items()}
-    found: dict[str, Formula] = {}
-    for name, text in texts.items():
-        if name in parameters:
-            message = f"--report gives the name {name}, which means something else"
-            raise UsageError(message, hint="give the quantity another name")
-        try:
-            formula = parse(text.strip(), shapes)
-        except FormulaError as error:
-            error.message = f"--report {name}: {error.message}"
-            raise
-        other = [used for used in formula.free_names if used not in parameters]
-        if other:
-            message = f"--report {name} uses {listed(other)}, which is no parameter"
-            raise UsageError(message, hint=f"the parameters are {listed(list(parameters))}")
-        if formula.shape:
-            message = f"--report {name} is an array, and a quantity is a number"
-            raise UsageError(message, hint="take one entry, or the sum")
-        found[name] = formula
-    return found
-
-
-def evaluated(
-    wanted: Mapping[str, Formula], found: Minimum, fixed: Mapping[str, Any]
-) -> list[Quantity]:
-    """Return each quantity at the parameters that were found, with its error."""
-    known = None if found.statistics is None else found.statistics.covariance
-    values = {**fixed, **found.parameters}
-    return [_quantity(name, formula, values, known) for name, formula in wanted.items()]
-
-
-def _quantity(
-    name: str, formula: Formula, values: Mapping[str, Any], known: Mapping[str, Any] | None
-) -> Quantity:
-    own = formula.free_names
-    try:
-        here = formula.at_values({used: values[used] for used in own})
-    except MathematicsError as error:
-        return Quantity(name, float("nan"), None, f"{name}: {error.message}")
-    if known is None:
-        return Quantity(name, here.value, None)
-    from gradcli.uncertainty.propagation import of_fit, propagate
-
-    fitted = of_fit(known["names"], known["matrix"], known["degrees_of_freedom"])
-    try:
-        return Quantity(name, here.value, propagate(here, fitted.only(own)))
-    except MathematicsError as error:
-        warning = f"{name} has no standard error: {error.message}"
-        return Quantity(name, here.value, None, warning)

@@ -159,7 +159,7 @@ def _signaled(function: Callable[..., Any]) -> Callable[..., Any]:
     return slow
 
 
-@pytest.mark.parametrize("part", [(Attempts, "drawn"), (Attempts, "near"), (runs, "doubts")])
+@pytest.mark.parametrize("part", [(Attempts, "drawn"), (Attempts, "near"), (runs, "diagnose")])
 @pytest.mark.parametrize(
     "response",
     ["y", pytest.param("noise", marks=pytest.mark.slow)],

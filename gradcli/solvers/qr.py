@@ -1,4 +1,4 @@
-"""Residuals and their Jacobian as a triangle, which holds all that a step needs, and the steps."""
+"""Residuals and their Jacobian as QR factors, which hold all that a step needs, and the steps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RANK_TOLERANCE = 1e-14
 """The part of the largest singular value, with columns of length 1, below which one counts as 0."""
 
 
-class Triangle(NamedTuple):
+class QRFactors(NamedTuple):
     """A linear least-squares problem |J s + r| in p rows, and the objective where it was made."""
 
     factor: Matrix
@@ -131,7 +131,7 @@ def joined(triangles: Iterable[Matrix], parameters: int) -> tuple[Matrix, Vector
     return full[:parameters, :parameters].copy(), full[:parameters, parameters].copy()
 
 
-def linearised(residuals: Residuals, point: Vector, loss: Loss | None = None) -> Triangle:
+def linearised(residuals: Residuals, point: Vector, loss: Loss | None = None) -> QRFactors:
     """Return the triangle of the residuals at a point, rescaled for a loss.
 
     Raises MathematicsError where a residual, a derivative or the objective is not finite.
@@ -141,7 +141,7 @@ def linearised(residuals: Residuals, point: Vector, loss: Loss | None = None) ->
     if not (np.all(np.isfinite(factor)) and np.all(np.isfinite(rotated))):
         message = "the Jacobian of the residuals is too large"
         raise MathematicsError(message)
-    return Triangle(factor, rotated, checked(norm(np.array([size for _, size in found]))))
+    return QRFactors(factor, rotated, checked(norm(np.array([size for _, size in found]))))
 
 
 def size_of(blocks: Iterable[Vector], loss: Loss | None = None) -> float:
@@ -215,40 +215,40 @@ def step_between(factor: Matrix, rotated: Vector, lower: Vector, upper: Vector) 
     if np.all((lower <= step) & (step <= upper)):
         return step
     size = norm(rotated)
-    moving = (lower < upper) & (np.any(factor != 0, axis=0))
+    active = (lower < upper) & (np.any(factor != 0, axis=0))
     found = np.zeros(len(rotated))
-    if size == 0 or not np.any(moving):
+    if size == 0 or not np.any(active):
         return found
     from scipy.optimize import lsq_linear  # takes longer to import than most searches last
 
     result = lsq_linear(
-        factor[:, moving],
+        factor[:, active],
         -rotated / size,
-        (lower[moving] / size, upper[moving] / size),
+        (lower[active] / size, upper[active] / size),
         method="bvls",
         tol=1e-14,
         max_iter=10 * len(rotated),
     )
-    found[moving] = np.clip(result.x * size, lower[moving], upper[moving])
+    found[active] = np.clip(result.x * size, lower[active], upper[active])
     side = np.zeros(len(rotated), dtype=int)
-    side[moving] = result.active_mask
+    side[active] = result.active_mask
     found = np.where(side < 0, lower, np.where(side > 0, upper, found))
-    return _sharpened(factor, rotated, found, (lower, upper), moving & (side == 0))
+    return _sharpened(factor, rotated, found, (lower, upper), active & (side == 0))
 
 
 def full_step(
-    triangle: Triangle, point: Vector, box: Box, scale: Vector, tolerance: float | None = None
+    factors: QRFactors, point: Vector, box: Box, scale: Vector, tolerance: float | None = None
 ) -> Vector:
     """Return the Gauss–Newton step from a point that the box allows, not damped.
 
     `scale` makes columns of J of similar length; `tolerance` is that of `solution`.
     """
-    factor = triangle.factor / scale
+    factor = factors.factor / scale
     if box.is_unbounded:
-        change, _ = solution(factor, triangle.rotated, tolerance)
+        change, _ = solution(factor, factors.rotated, tolerance)
     else:
         lower, upper = box.room(point)
-        change = step_between(factor, triangle.rotated, lower * scale, upper * scale)
+        change = step_between(factor, factors.rotated, lower * scale, upper * scale)
     return np.asarray(change / scale)
 
 
@@ -268,30 +268,30 @@ class LinearisedResiduals:
         factor: float = 1.0,
     ) -> None:
         self.point = point
-        self.triangle = linearised(residuals, point, loss)
+        self.factors = linearised(residuals, point, loss)
         self._box = box
         self._factor = factor
 
     @property
     def value(self) -> float:
         """The objective."""
-        return self._factor * self.triangle.norm**2
+        return self._factor * self.factors.norm**2
 
     @property
     def gradient_norm(self) -> float:
         """The norm of its gradient, without what a limit stops."""
-        followed = self._box.free_gradient(self.point, self.triangle.gradient)
+        followed = self._box.free_gradient(self.point, self.factors.gradient)
         return self._factor * finite_norm(followed)
 
     @cached_property
     def scale(self) -> Vector:
         """What the parameters are multiplied with here so that none counts more than others."""
-        return scaling(self.triangle.column_norms, np.abs(self.point))
+        return scaling(self.factors.column_norms, np.abs(self.point))
 
     @cached_property
     def step(self) -> Vector:
         """The undamped step that the box allows."""
-        return full_step(self.triangle, self.point, self._box, self.scale)
+        return full_step(self.factors, self.point, self._box, self.scale)
 
     @cached_property
     def length(self) -> float:
@@ -307,9 +307,9 @@ def relative(change: Vector, point: Vector, scale: Vector) -> float:
     """
     least = EPSILON * norm(scale * point) / scale
     sizes = np.maximum(np.abs(point), least)
-    moved = change != 0
+    nonzero = change != 0
     with np.errstate(over="ignore", divide="ignore"):
-        return float(np.max(np.abs(change[moved]) / sizes[moved], initial=0.0))
+        return float(np.max(np.abs(change[nonzero]) / sizes[nonzero], initial=0.0))
 
 
 def _sharpened(

@@ -42,15 +42,15 @@ ALIKE, VERY_ALIKE = 1.0, 0.5
 """The Durbin-Watson ratios, 2 for noise, below which other starts are tried, and a pattern is
 warned of."""
 FEWEST = 8
-"""Residuals among which a pattern can be told from chance."""
+"""The fewest residuals among which a pattern is distinguished from chance."""
 CERTAIN = 4.0
-"""Standard deviations of the ratio that chance hardly makes."""
+"""Standard deviations of the Durbin-Watson ratio beyond which a pattern is no chance."""
 EXACT = 1e-20
-"""The share of the squares of the response that rounding leaves."""
+"""A sum of squares below this share of the response's is 0 but for rounding."""
 FEW_DIGITS = 6
-"""What is reported with fewer certain digits than these is said to have few."""
+"""A warning is given for reported numbers with fewer certain digits than this."""
 NOTHING = 1e-12
-"""A part of the value at the start so small that rounding may hide it: the minimum may be 0."""
+"""Rounding errors below this share of the start's value or the response are no warning."""
 MOST_ENTRIES = 1_000_000
 """Rows times parameters up to which the columns of a Jacobian are looked at."""
 
@@ -63,7 +63,7 @@ class Run(NamedTuple):
     records: list[Record]
 
 
-class Doubts(NamedTuple):
+class Diagnostics(NamedTuple):
     """What is doubtful about the end of a fit."""
 
     reason: Reason
@@ -110,13 +110,13 @@ class Doubts(NamedTuple):
         return found
 
 
-def doubts(problem: Task, how: Settings, run: Run) -> Doubts:
+def diagnose(problem: Task, settings: Settings, run: Run) -> Diagnostics:
     """Return what is doubtful about where a fit ended, with its report."""
-    report, warnings = _statistics(problem, how, run)
+    report, warnings = _statistics(problem, settings, run)
     point, reason = end_of(problem, run), run.outcome.reason
     ratio = pattern(problem, point)
     if report is None:
-        return Doubts(reason, None, [], [], ratio, None, warnings)
+        return Diagnostics(reason, None, [], [], ratio, None, warnings)
     lost, vague = [], []
     inside = problem.box().inside(point)
     for name, value, free in zip(problem.names, point.tolist(), inside, strict=True):
@@ -127,11 +127,11 @@ def doubts(problem: Task, how: Settings, run: Run) -> Doubts:
             vague.append(name)
     if report.r_squared is not None and report.r_squared > 1 - EXACT:
         ratio = None
-    return Doubts(reason, report.r_squared, lost, vague, ratio, report, warnings)
+    return Diagnostics(reason, report.r_squared, lost, vague, ratio, report, warnings)
 
 
 def reported(
-    problem: Task, run: Run, doubts: Callable[[Run], Doubts]
+    problem: Task, run: Run, diagnose: Callable[[Run], Diagnostics]
 ) -> tuple[Run, Statistics | None, list[str]]:
     """Return a run, the report of the fit that it led to, and warnings.
 
@@ -140,7 +140,7 @@ def reported(
     """
     if problem.fit is None or problem.fit.is_plain:
         return run, None, []
-    found = doubts(run)
+    found = diagnose(run)
     if problem.fit.is_linear:
         return run, found.report, found.remarks
     if found.lost and run.outcome.reason.ending is Ending.CONVERGED:
@@ -168,7 +168,8 @@ def pattern(problem: Task, point: Vector) -> float | None:
     order = fit.order()
     if order is None or order.shape != residuals.shape:
         return None
-    residuals = residuals[np.argsort(order, kind="stable")]
+    if np.any(order[1:] < order[:-1]):
+        residuals = residuals[np.argsort(order, kind="stable")]
     count = len(residuals)
     with np.errstate(all="ignore"):
         total = float(residuals @ residuals)
@@ -176,12 +177,13 @@ def pattern(problem: Task, point: Vector) -> float | None:
         size = total if response is None else float(response @ response)
         if count < FEWEST or not EXACT * size < total < math.inf:
             return None
-        ratio = float(np.sum(np.diff(residuals) ** 2)) / total
+        steps = np.diff(residuals)
+        ratio = float(steps @ steps) / total
     # For noise the ratio is about normal, with the mean 2 and the variance 4/n.
     return ratio if ratio < ALIKE and (2 - ratio) * math.sqrt(count) / 2 > CERTAIN else None
 
 
-def _statistics(problem: Task, how: Settings, run: Run) -> tuple[Statistics | None, list[str]]:
+def _statistics(problem: Task, settings: Settings, run: Run) -> tuple[Statistics | None, list[str]]:
     """Return the report of a fit where the run ended, and its warnings; None for no fit."""
     fit = problem.fit
     if fit is None or fit.is_plain:
@@ -191,7 +193,7 @@ def _statistics(problem: Task, how: Settings, run: Run) -> tuple[Statistics | No
         return None, [f"there is no report of a fit for more than {LM_PARAMETERS} parameters"]
     try:
         report, warnings = fit.statistics(
-            end_of(problem, run), names, problem.box(), how.confidence, rss_of(problem, run)
+            end_of(problem, run), names, problem.box(), settings.confidence, rss_of(problem, run)
         )
     except MathematicsError as error:
         return None, [f"there is no report of the fit: {error.message}"]
@@ -208,7 +210,7 @@ def rss_of(problem: Task, run: Run) -> float | None:
     """
     fit = problem.fit
     is_summed = run.method.name == "lm" and fit is not None and fit.is_linear
-    return run.outcome.record.value / fit.found.factor if is_summed and fit is not None else None
+    return run.outcome.record.value / fit.squares.factor if is_summed and fit is not None else None
 
 
 def value_of(problem: Task, run: Run) -> float:
@@ -237,7 +239,7 @@ def blocks_of(problem: Task, point: Any) -> list[Any]:
 
 
 def certainty(
-    problem: Task, best: Run, report: Statistics | None = None, *, what: str = "minimum"
+    problem: Task, best: Run, report: Statistics | None = None, *, extreme: str = "minimum"
 ) -> tuple[dict[str, int], list[str]]:
     """Return how many digits are certain of the parts of the result, and warnings of few.
 
@@ -252,45 +254,46 @@ def certainty(
     found: dict[str, int] = {}
     warnings: list[str] = []
     with suppress(GradcliError):
-        here = objective.at(blocks_of(problem, best.outcome.record.point))
-        kept, error = here.certainty(objective.parameters)
-        found["minimum"] = kept
-        if kept < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
-            where = here.least_certain(objective.parameters)
-            warnings.append(f"{_few_digits(kept, f'the {what}')}; the others are lost in {where}")
-        found["gradient_norm"] = _of_gradient(here, problem, best, warnings)
-        part = error / abs(here.value) if here.value else math.inf
-        found |= _of_fit(problem, here, report, part, warnings)
+        point = objective.at(blocks_of(problem, best.outcome.record.point))
+        digits, error = point.certainty(objective.parameters)
+        found["minimum"] = digits
+        if digits < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
+            part_name = point.least_certain(objective.parameters)
+            warnings.append(
+                f"{_few_digits(digits, f'the {extreme}')}; the others are lost in {part_name}"
+            )
+        found["gradient_norm"] = _of_gradient(point, problem, best, warnings)
+        part = error / abs(point.value) if point.value else math.inf
+        found |= _of_fit(problem, point, report, part, warnings)
     return found, warnings
 
 
-def _few_digits(kept: int, what: str) -> str:
-    digits = "no digit" if kept == 0 else "about 1 digit" if kept == 1 else f"about {kept} digits"
-    return f"{digits} of {what} {'is' if kept <= 1 else 'are'} certain"
+def _few_digits(count: int, quantity: str) -> str:
+    few = {0: "no digit", 1: "about 1 digit"}.get(count, f"about {count} digits")
+    return f"{few} of {quantity} {'is' if count <= 1 else 'are'} certain"
 
 
-def _of_gradient(here: Point, problem: Task, best: Run, warnings: list[str]) -> int:
+def _of_gradient(point: Point, problem: Task, best: Run, warnings: list[str]) -> int:
     """Return the digits of the norm of the gradient.
 
     At a minimum it is what rounding leaves of it. So there is a warning only where rounding may
     hide a gradient that is not small beside those on the way, though the run says it converged.
     """
     norm = best.outcome.record.gradient_norm
-    slopes = here.slopes_and_bounds(problem.objective.parameters)
+    slopes = point.slopes_and_bounds(problem.objective.parameters)
     error = math.hypot(*numbers([bound for _, bound in slopes]))
-    kept = certain_digits(norm, error)
+    digits = certain_digits(norm, error)
     steepest = max((record.gradient_norm for record in best.records), default=norm)
     if norm <= stopping.TOLERANCE < error and not error < 10.0**-FEW_DIGITS * steepest:
-        warnings.append(
-            f"{_few_digits(kept, 'the gradient norm')}: rounding may hide a gradient of {error:.1g}"
-        )
-    return kept
+        few = _few_digits(digits, "the gradient norm")
+        warnings.append(f"{few}: rounding may hide a gradient of {error:.1g}")
+    return digits
 
 
 def _of_fit(
-    problem: Task, here: Point, report: Statistics | None, part: float, warnings: list[str]
+    problem: Task, point: Point, report: Statistics | None, part: float, warnings: list[str]
 ) -> dict[str, int]:
-    """Return the digits of fitted values and of standard errors in the worst place.
+    """Return the digits of fitted values and of standard errors where they are fewest.
 
     `part` is that of the sum of squares that may be wrong.
     """
@@ -300,8 +303,8 @@ def _of_fit(
         return {}
     import numpy as np
 
-    (residual, off), *columns = here.rates_and_bounds(
-        fit.found.residual,
+    (residual, off), *columns = point.rates_and_bounds(
+        fit.squares.residual,
         objective.parameters
         if objective.size <= LM_PARAMETERS and objective.size * len(response) <= MOST_ENTRIES
         else (),
@@ -310,7 +313,7 @@ def _of_fit(
     def flat(numbers: Any) -> Any:
         return np.broadcast_to(numbers, np.shape(residual)).ravel()
 
-    fitted = response - fit.found.sign * flat(residual)
+    fitted = response - fit.squares.sign * flat(residual)
     off = flat(off) + np.spacing(np.abs(response))
     found = {"predictions": digits_of_node(fitted, off)}
     # What is 0 but for rounding has no digits, and needs none.
@@ -321,7 +324,7 @@ def _of_fit(
     if report is None or not columns or not any(report.standard_errors.values()):
         return found
     known = [error is not None for error in report.standard_errors.values()]
-    matrix, moved = (
+    matrix, errors = (
         np.stack(x, 1)[:, known] for x in zip(*[map(flat, c) for c in columns], strict=True)
     )
     with np.errstate(over="ignore"):
@@ -331,10 +334,10 @@ def _of_fit(
     # To first order, of columns scaled to length 1: Björck, Numerical Methods for Least Squares
     # Problems (1996), section 1.4.
     condition = float(np.linalg.cond(matrix / lengths))
-    wrong = float(np.linalg.norm(np.linalg.norm(moved, axis=0) / lengths))
+    wrong = float(np.linalg.norm(np.linalg.norm(errors, axis=0) / lengths))
     total = 0.0 if report.is_sigma_known else part / 2
-    kept = certain_digits(1.0, total + condition * (wrong + len(lengths) * 2.0**-52))
-    found["standard_errors"] = kept
-    if kept < FEW_DIGITS:
-        warnings.append(_few_digits(kept, "the standard errors"))
+    digits = certain_digits(1.0, total + condition * (wrong + len(lengths) * 2.0**-52))
+    found["standard_errors"] = digits
+    if digits < FEW_DIGITS:
+        warnings.append(_few_digits(digits, "the standard errors"))
     return found

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SECONDS = 1.0
-"""How often a run without epochs is kept unless the user says after how many steps."""
+"""Seconds between two checkpoints of a run without epochs, unless --checkpoint-every is given."""
 
 _WHAT = {
     "expression": "another formula",
@@ -53,14 +53,14 @@ def _digest(values: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-class Keeper(Observer):
+class CheckpointWriter(Observer):
     """Writes the state of a run to a file, now and then; whoever runs it calls `write` at its end.
 
     `every` is the number of steps between two states; None keeps one a second, or one an epoch.
     Raises FileError at once when the file could never be written.
     """
 
-    keeps = True
+    wants_state = True
 
     def __init__(self, path: str, every: int | None, identity: Mapping[str, Any]) -> None:
         checkpoint.check_writable(path)
@@ -70,7 +70,7 @@ class Keeper(Observer):
         self._state: dict[str, Any] | None = None
         self._written = time.monotonic()
 
-    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+    def save(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
         """Take note of the state after a step, and write it if it is time to."""
         self._state = state
         if self._every is not None:
@@ -104,9 +104,9 @@ def state_of(path: str, expected: Mapping[str, Any]) -> dict[str, Any]:
         case _:
             message = f"'{shown}' is no checkpoint of a minimisation"
             raise FileError(message)
-    for part, what in _WHAT.items():
+    for part, difference in _WHAT.items():
         if known.get(part) != expected[part]:
-            message = f"the checkpoint '{shown}' is of {what}, so it cannot be continued"
+            message = f"the checkpoint '{shown}' is of {difference}, so it cannot be continued"
             formula = f"its formula is {printable(str(known.get(part)), 200)}"
             raise FileError(message, hint=formula if part == "expression" else None)
     options = known.get("options")
