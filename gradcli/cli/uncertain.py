@@ -130,7 +130,7 @@ class Errors:
                     f"the formula has one value for all rows; errors of {name} do not go into it"
                 )
                 hint = f"leave out --sigma-of {name}, or write the formula of a row"
-                raise UsageError(problem.where + message, hint=hint)
+                raise UsageError(problem.prefix + message, hint=hint)
         try:
             found = propagate(point, inputs)
         except (MathematicsError, ShapeError) as error:

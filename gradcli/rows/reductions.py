@@ -118,6 +118,12 @@ def _keeps_rows(graph: Graph, node: int) -> bool:
     return operation is ONEHOT or not operation.structural
 
 
+def _mixes_rows(graph: Graph, node: int) -> bool:
+    """Return whether what an operation makes of a row depends on the other rows as well."""
+    is_joined = ROWS not in graph.shape(node) or graph.rows[node][0].payload == AXIS
+    return is_joined and not _keeps_rows(graph, node)
+
+
 def inner(formula: Node) -> list[int]:
     """Return the nodes that mix rows, but for those of which the formula is a linear combination.
 
@@ -126,12 +132,7 @@ def inner(formula: Node) -> list[int]:
     """
     graph = formula.graph
     nodes = graph.reachable([formula.id])
-    mixing = [
-        node
-        for node in nodes
-        if not _keeps_rows(graph, node)
-        and (ROWS not in graph.shape(node) or graph.rows[node][0].payload == AXIS)
-    ]
+    mixing = [node for node in nodes if _mixes_rows(graph, node)]
     below = graph.depending_on(mixing, nodes)
 
     def into(node: int) -> Sequence[int]:
