@@ -317,7 +317,7 @@ class Point:
     @property
     def read(self) -> frozenset[int]:
         """The nodes that the formula reads at these values: all but branches not taken."""
-        from gradcli.programs.reading import live
+        from gradcli.programs.explain import live
 
         return frozenset(live(self._graph, [self._result], self._own.numbers))
 

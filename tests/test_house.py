@@ -31,7 +31,6 @@ MAY_NAME = {
         *("atan2", "erf", "erfc", "relu", "sign", "clip", "max", "min", "hypot", "exp", "log1p"),
         "direction",
     },
-    "programs/flat.py": {"exp", "log1p"},
     "programs/instructions.py": {
         *("besselj", "bessely", "besseli", "besselk", "ellipk", "ellipe"),
         *("elliptic_b", "elliptic_d", "lambertw", "lambertw_slope"),
@@ -115,25 +114,25 @@ LINES = {
     "cli": 5019,
     "cluster": 473,
     "data": 3891,
-    "exact": 2051,
-    "graph": 5060,
-    "language": 3039,
+    "exact": 2060,
+    "graph": 5061,
+    "language": 2979,
     "manual": 84,
     "minimize": 4696,
     "pictures": 3760,
     "plotting": 1165,
-    "programs": 2549,
-    "rows": 535,
+    "programs": 2359,
+    "rows": 534,
     "solvers": 3872,
     "tables": 785,
-    "uncertainty": 358,
+    "uncertainty": 357,
     "": 1876,
 }
 """The most lines of code of each package, and of the modules beside them.
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 221
+MODULES = 217
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

@@ -24,9 +24,7 @@ from gradcli.exact.decimals import (
 )
 from gradcli.graph.operations import TABLE
 from gradcli.graph.special import two_product
-from gradcli.programs import flat
-from gradcli.programs.arrays import logsoftmax
-from gradcli.programs.generated import array_function
+from gradcli.programs.arrays import FUNCTIONS, Flat, array_function, structural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,7 +200,7 @@ def _of_logsoftmax(value: Any, x: Any, e: Any, axis: int | None) -> Any:
 
 def _of_cross_entropy(value: Any, score: Any, e: Any, target: Any, d: Any) -> Any:
     last = np.ndim(score) - 1
-    logs = logsoftmax(score, last, np.exp, np.log1p)
+    logs = FUNCTIONS.logsoftmax(score, last)
     own = _of_logsoftmax(logs, score, e, last)
     if np.shape(target) != np.shape(score):
         return np.where(np.any(d), math.inf, np.max(own) + 4 * np.spacing(np.abs(value)))
@@ -368,18 +366,18 @@ def value_of(
             return over_each(lambda x: target.number.convert(fraction(x)), code)
         else:
             wrapped = [np.asarray(over_each(target.number, x), dtype=object) for x in inputs]
-            found = flat.structural(Exact(target), operation, wrapped, payload, rows)
+            found = structural(Exact(target), operation, wrapped, payload, rows)
     except (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError):
         return None
     return over_each(target.number.of, found)
 
 
-class Exact(flat.Flat):
+class Exact(Flat):
     """NumPy over numbers of other arithmetic, in which nothing overflows and no digit is lost."""
 
     def top_and_more(self, x: Any, axis: int | None) -> tuple[Any, Any]:
         """Return max(x), and log(sum(exp(x))) - max(x); axes are kept."""
-        top = self.kept(self.max(x, axis), x, axis)
+        top = self.top(x, axis)
         total = np.add.reduce(self.each(self.m.exp, x - top), axis=axis)
         return top, self.kept(self.each(self.m.log, total), x, axis)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -424,11 +424,15 @@ def applied(operation: Any, m: Any, *inputs: Any) -> Any:
     return operation.body(m, *inputs)
 
 
+@lru_cache(maxsize=2000)
 def template(m: Dialect, operation: Any, count: int, payload: Any) -> str:
     """Return the expression of an operation on `count` numbers, {0}, {1} … standing for them.
 
-    A short body is written out, a long one is called.
+    A short body is written out, a long one is called. One on arrays is as its row has it.
     """
+    if operation.structural:
+        code = operation.array
+        return str(code(payload) if callable(code) else code)
     marks = [Text(m, f"{{{position}}}") for position in range(count)]
     inputs = operation.with_payload(marks, payload)
     root = applied(operation, m, *inputs)

@@ -609,7 +609,6 @@ def add_rows(row: Callable[..., Any]) -> None:
         "logsumexp",
         slope=(lambda f, x, axis: _softmax(x, axis),),
         textbook=(lambda g, f, x, axis: g * x.apply("softmax", payload=axis),),
-        array="logsumexp({0}, {p}, exp, log1p)",
     )
     along_axis(
         "softmax",
@@ -617,14 +616,12 @@ def add_rows(row: Callable[..., Any]) -> None:
         symmetric=True,
         vjp=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
         textbook=(lambda g, f, x, axis: f * (g - total(g * f)),),
-        array="softmax({0}, {p}, exp)",
     )
     along_axis(
         "logsoftmax",
         keeps=True,
         expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
         textbook=(lambda g, f, x, axis: g - x.apply("softmax", payload=axis) * total(g),),
-        array="logsoftmax({0}, {p}, exp, log1p)",
     )
     row(
         "cross_entropy",
@@ -634,7 +631,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda f, x, target: _target_slope(x, target) * (x.number(1) / _rows(x)),
         ),
         textbook=(_textbook_score, _textbook_target),
-        array="cross_entropy({0}, {1}, exp, log1p)",
+        array="cross_entropy({0}, {1})",
     )
     row(
         "mse",
@@ -644,7 +641,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda g, f, x, y: 2 * g * (x - y) / _count(x - y, None),
             lambda g, f, x, y: 2 * g * (y - x) / _count(x - y, None),
         ),
-        array="mean(({0} - {1}) ** 2, None)",
+        array="mean(np.square({0} - {1}), None)",
         commutative=True,
     )
     row(

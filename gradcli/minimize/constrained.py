@@ -241,8 +241,7 @@ class _Search:
     def _compiled(self, graph: Graph) -> Callable[..., tuple[Any, ...]]:
         """Return the function from parameters and constants to c, its sides and its gradients."""
         from gradcli.calculus.reverse import gradient
-        from gradcli.programs.generated import function
-        from gradcli.programs.program import program
+        from gradcli.programs.program import function, program
 
         nodes = list(self._objective.nodes.values())
         outputs = [part.node for part in self._parts]

@@ -284,8 +284,7 @@ class Objective:
         import numpy as np
 
         from gradcli.calculus.forward import hessian_times, rate_name
-        from gradcli.programs.generated import function
-        from gradcli.programs.program import program
+        from gradcli.programs.program import function, program
 
         graph, layout = self.graph, self.layout
         nodes, rates = list(self.nodes.values()), list(map(rate_name, self.parameters))

@@ -11,8 +11,7 @@ from gradcli.calculus.forward import rate_name, tangents, units
 from gradcli.data.columns import length_of
 from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
-from gradcli.programs.generated import function
-from gradcli.programs.program import program
+from gradcli.programs.program import function, program
 from gradcli.rows.reductions import is_rowwise
 
 if TYPE_CHECKING:

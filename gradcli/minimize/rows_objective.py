@@ -25,8 +25,7 @@ from gradcli.minimize.objective import (
 from gradcli.point import Point
 from gradcli.programs.engines import AUTO, PYTHON, RUNNING_ROW, VECTORISING, repays
 from gradcli.programs.engines import engine as engine_of
-from gradcli.programs.generated import function
-from gradcli.programs.program import program
+from gradcli.programs.program import function, program
 from gradcli.rows.reductions import Totals, split
 from gradcli.rows.sums import sums
 from gradcli.values import checked

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import math
-from functools import cache, reduce
+from functools import cache, lru_cache, partial, partialmethod, reduce
 from itertools import repeat
 from math import isfinite, prod
+from operator import gt, lt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.graph.bodies import COMPARING, EXACT, LEAVES, OF_TWO, PYTHON, Dialect, Text
+from gradcli.graph.bodies import (
+    COMPARING,
+    EXACT,
+    LEAVES,
+    OF_TWO,
+    PYTHON,
+    Dialect,
+    Text,
+    executed,
+    template,
+)
+from gradcli.graph.operations import TABLE, extreme
+from gradcli.graph.shapes import ROWS
 from gradcli.graph.special import direction, two_square
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from gradcli.graph.operations import Operation
     from gradcli.graph.shapes import Shape
 
     Function = Callable[[Any], Any]
@@ -62,7 +76,7 @@ class NumPy(Dialect):
 
     def names(self) -> dict[str, Any]:
         """Return what every text may call."""
-        return fixed_names()
+        return FIXED | FUNCTIONS.named()
 
     def where(self, condition: Text, x: Text | float, y: Text | float) -> Text:
         """Return x where the condition holds, else y."""
@@ -70,13 +84,13 @@ class NumPy(Dialect):
             return Text(self, "({0} * 1.0)", (condition,))
         return super().where(condition, x, y)
 
-    def max(self, *numbers: Text) -> Text:
-        """Return the greatest number, and 0 for zeros of any sign; nan if one of them is."""
-        return self._reduced("np.maximum({0}, {1})", numbers)
+    def _folded(self, form: str, *numbers: Text) -> Text:
+        """Return the extreme number, and 0 for zeros of any sign; nan if one of them is."""
+        found: Text = reduce(lambda x, y: Text(self, form, (x, y)), numbers) + 0.0
+        return found
 
-    def min(self, *numbers: Text) -> Text:
-        """Return the least number, and 0 for zeros of any sign; nan if one of them is."""
-        return self._reduced("np.minimum({0}, {1})", numbers)
+    max = partialmethod(_folded, "np.maximum({0}, {1})")
+    min = partialmethod(_folded, "np.minimum({0}, {1})")
 
     def direction(self, x: Text, y: Text) -> Text:
         """Return x/hypot(x, y), by the body where a number of the array is very large or small."""
@@ -84,25 +98,11 @@ class NumPy(Dialect):
         is_usual = (size > 2.0**-500) & (size < 2.0**500)
         return self.choose(is_usual, _share_of_length, direction, x, y)
 
-    def _reduced(self, form: str, numbers: tuple[Text, ...]) -> Text:
-        found: Text = reduce(lambda x, y: Text(self, form, (x, y)), numbers) + 0.0
-        return found
-
     def of_floats(self, function: Callable[..., float]) -> Callable[..., Any]:
         """Return a function of floats as one of arrays, number by number; nan without a value."""
-
-        def each(*arguments: Any) -> Any:
-            parts = np.broadcast_arrays(*arguments)
-            found = np.empty(parts[0].shape)
-            numbers = zip(*[part.ravel().tolist() for part in parts], strict=True)
-            for index, inputs in enumerate(numbers):
-                try:
-                    found.flat[index] = function(*inputs)
-                except (ValueError, OverflowError, ZeroDivisionError):
-                    found.flat[index] = np.nan
-            return found
-
-        return each
+        return over_each(
+            function, lambda *x: np.full(np.broadcast_shapes(*map(np.shape, x)), np.nan)
+        )
 
     def table(self, table: Callable[[], list[float]]) -> Any:
         """Return the function from indices to numbers of a table."""
@@ -132,77 +132,54 @@ class Libm(NumPy):
 
     def names(self) -> dict[str, Any]:
         """Return what every text may call."""
-        return super().names() | {name: element_by_element(name) for name in INEXACT}
+        functions = {name: of_library(name) for name in INEXACT}
+        own = ArrayFunctions(functions["exp"], functions["log1p"])
+        return super().names() | functions | own.named()
 
 
 @cache
-def element_by_element(name: str) -> Callable[..., Any]:
+def of_library(name: str) -> Callable[..., Any]:
     """Return a function of the math module for arrays and numbers, which are broadcast.
 
     Where it has no value the result is NumPy's, inf or nan.
     """
-    function: Callable[..., float] = getattr(math, name)
     in_numpy = NumPy.functions.get(name, "").partition("(")[0].removeprefix("np.")
+    return over_each(getattr(math, name), getattr(np, in_numpy, None))
+
+
+def over_each(function: Callable[..., float], others: Any) -> Callable[..., Any]:
+    """Return a function of floats for arrays and numbers, which are broadcast.
+
+    Where it has no value the result is that of a function of arrays, or inf.
+    """
 
     def unless(other: float, *numbers: float) -> float:
-        if other == other:  # noqa: PLR0124 - not nan
-            try:
-                return function(*numbers)
-            except OverflowError:
-                return math.copysign(math.inf, other)
-            except ValueError:
-                pass
-        return other
+        try:
+            return function(*numbers)
+        except OverflowError:
+            return other * math.inf
+        except (ValueError, ZeroDivisionError):
+            return other
 
     def apply(*arguments: Any) -> Any:
         shapes = {np.shape(argument) for argument in arguments}
         if shapes == {()}:
             try:
                 return np.float64(function(*arguments))
-            except (ValueError, OverflowError):
-                return np.float64(unless(getattr(np, in_numpy)(*arguments), *arguments))
+            except (ValueError, OverflowError, ZeroDivisionError):
+                return np.float64(unless(float(others(*arguments)), *arguments))
         if len(shapes - {()}) > 1:
             arguments = tuple(np.broadcast_arrays(*arguments))
         flat = [np.ravel(x).tolist() if np.ndim(x) else repeat(float(x)) for x in arguments]
         (shape,) = {np.shape(argument) for argument in arguments} - {()}
         try:
             found = np.fromiter(map(function, *flat), np.float64, prod(shape))
-        except (ValueError, OverflowError):
-            others = np.ravel(getattr(np, in_numpy)(*arguments)).tolist()
-            found = np.fromiter(map(unless, others, *flat), np.float64, len(others))
+        except (ValueError, OverflowError, ZeroDivisionError):
+            known = np.ravel(others(*arguments)).tolist()
+            found = np.fromiter(map(unless, known, *flat), np.float64, len(known))
         return found.reshape(shape)
 
     return apply
-
-
-NUMPY = NumPy()
-LIBM = Libm()
-
-
-@cache
-def fixed_names() -> dict[str, Any]:
-    """Return the names that stand for the same in all generated NumPy code."""
-    functions = (
-        scattered,
-        sum_to_shape,
-        summed,
-        mean,
-        chosen,
-        erf,
-        erfc,
-        norm,
-        logsumexp,
-        std,
-        var,
-        quantile,
-        quantile_shares,
-        softmax,
-        logsoftmax,
-        cross_entropy,
-        onehot,
-    )
-    constants = {"inf": np.inf, "nan": np.nan, "slice": slice, "exp": np.exp, "log1p": np.log1p}
-    return {"np": np, **constants} | {f.__name__: f for f in functions}
 
 
 def chosen(condition: Any, f: Callable[..., Any], g: Callable[..., Any], *arguments: Any) -> Any:
@@ -244,98 +221,6 @@ def erfc(x: Any) -> Any:
     return np.where(np.greater(x, 2.0), half * (special.erfcx(far) * (1.0 - error)) * half, found)
 
 
-def scattered(x: Any, key: Any, shape: Shape) -> Any:
-    """Return zeros of the shape with x where the key says."""
-    result = np.zeros(shape)
-    result[key] = x
-    return result
-
-
-def sum_to_shape(x: Any, shape: Shape) -> Any:
-    """Return x summed over the axes along which the shape was repeated."""
-    x = np.asarray(x)
-    if x.size == prod(shape):  # only axes of length 1 were added
-        return x.reshape(shape)
-    more = x.ndim - len(shape)
-    short = [more + i for i, length in enumerate(shape) if length == 1 and x.shape[more + i] != 1]
-    return np.reshape(np.add.reduce(x, axis=(*range(more), *short)), shape)
-
-
-def summed(x: Any, axis: int | None) -> Any:
-    """Return the sum over an axis, or over all; too large only where the result is."""
-    found = np.add.reduce(x, axis=axis)
-    return found if _is_finite(found) else _rescued(found, np.add.reduce, x, axis)
-
-
-def mean(x: Any, axis: int | None) -> Any:
-    """Return the mean over an axis, or over all, also where the sum is too large for a double."""
-    found = np.add.reduce(x, axis=axis) / (np.size(x) if axis is None else np.shape(x)[axis])
-    return found if _is_finite(found) else _rescued(found, np.mean, x, axis)
-
-
-def _is_finite(found: Any) -> bool:
-    return isfinite(found) if found.ndim == 0 else bool(np.isfinite(found).all())
-
-
-def _rescued(found: Any, function: Any, x: Any, axis: int | None) -> Any:
-    """Return what a function gives that grows in proportion, without overflow on its way."""
-    return np.where(np.isfinite(found), found, function(np.multiply(x, SMALL), axis=axis) / SMALL)
-
-
-def norm(x: Any, axis: int | None) -> Any:
-    """Return the Euclidean norm, scaled so that no square overflows or vanishes."""
-    size = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
-    scale = np.where((size == 0) | ~np.isfinite(size), 1.0, size)
-    squares = np.sum((x / scale) ** 2, axis=axis, keepdims=True)
-    return np.squeeze(scale * np.sqrt(squares), axis=axis)
-
-
-def deviations(x: Any, axis: int | None, mean: Callable[..., Any] = mean) -> Any:
-    """Return how far each number is from the mean; exactly 0 where all are equal."""
-    x = np.asarray(x)
-    first = x.ravel()[:1].reshape((1,) * x.ndim) if axis is None else np.take(x, [0], axis=axis)
-    shifted = x - first
-    middle = mean(shifted, axis)
-    return shifted - (middle if axis is None else np.expand_dims(middle, axis))
-
-
-def var(x: Any, axis: int | None) -> Any:
-    """Return the mean square distance from the mean."""
-    return mean(deviations(x, axis) ** 2, axis)
-
-
-def std(x: Any, axis: int | None) -> Any:
-    """Return the root of the variance, without overflow of the squares."""
-    x = np.asarray(x)
-    found = _deviation(x, axis)
-    return found if _is_finite(found) else _rescued(found, _deviation, x, axis)
-
-
-def _deviation(x: Any, axis: int | None) -> Any:
-    return norm(deviations(x, axis), axis) / np.sqrt(x.size if axis is None else x.shape[axis])
-
-
-def logsumexp(x: Any, axis: int | None, exp: Function, log1p: Function) -> Any:
-    """Return log(sum(exp(x))) without overflow."""
-    top, more = _top_and_more(x, axis, exp, log1p)
-    return np.squeeze(top + more, axis=axis)
-
-
-def _top_and_more(x: Any, axis: int | None, exp: Function, log1p: Function) -> tuple[Any, Any]:
-    """Return max(x), and log(sum(exp(x))) - max(x), exact even when it is tiny; axes are kept."""
-    x = np.asarray(x)
-    top = np.max(x, axis=axis, keepdims=True)
-    grown = np.array(exp(x - top))
-    # The largest gives exactly 1, which log1p adds itself.
-    if axis is None or x.size == x.shape[axis]:
-        grown.flat[np.argmax(x)] = 0.0
-    elif x.ndim == 2 and axis == 1:  # the rows of a batch, where every microsecond counts
-        grown[np.arange(len(x)), x.argmax(axis=1)] = 0.0
-    else:
-        np.put_along_axis(grown, np.expand_dims(np.argmax(x, axis=axis), axis), 0.0, axis=axis)
-    return top, log1p(np.add.reduce(grown, axis=axis, keepdims=True))
-
-
 def quantile(x: Any, p: Any, axis: int | None) -> Any:
     """Return the number below which the part p lies, linear between neighbours; nan outside 0..1.
 
@@ -352,51 +237,341 @@ def quantile_shares(x: Any, p: Any, axis: int | None) -> Any:
     x = np.asarray(x)
     if not 0.0 <= p <= 1.0 or not np.isfinite(x).all():
         return x * np.nan
-    position = p * ((x.size if axis is None else x.shape[axis]) - 1)
+    position = p * (_count(x, axis) - 1)
     part = position - np.floor(position)
-    order = np.sort(x, axis=axis) if axis is not None else np.sort(x, axis=None)
+    order = np.sort(x, axis=axis)
     found = np.zeros(x.shape)
     for which, weight in ((np.floor(position), 1.0 - part), (np.ceil(position), part)):
-        picked = np.take(order, [int(which)], axis=axis or 0)
-        equal = x == (picked if axis is not None else picked.reshape((1,) * x.ndim))
+        picked = np.take(order, int(which), axis=axis)
+        equal = x == (picked if axis is None else np.expand_dims(picked, axis))
         found += weight * equal / np.sum(equal, axis=axis, keepdims=True)
     return found
 
 
-def softmax(x: Any, axis: int | None, exp: Function) -> Any:
-    """Return exp(x)/sum(exp(x)) without overflow."""
-    grown = exp(x - np.max(x, axis=axis, keepdims=True))
-    return grown / np.sum(grown, axis=axis, keepdims=True)
-
-
-def logsoftmax(x: Any, axis: int | None, exp: Function, log1p: Function) -> Any:
-    """Return the logarithm of softmax, exact where softmax is 0 or almost 1."""
-    top, more = _top_and_more(x, axis, exp, log1p)
-    return (x - top) - more
-
-
-def onehot(x: Any, classes: int) -> Any:
-    """Return 1 at the class of each x and 0 elsewhere; nan for a number that is no class."""
+def sum_to_shape(x: Any, shape: Shape) -> Any:
+    """Return x summed over the axes along which the shape was repeated."""
     x = np.asarray(x)
-    hits = x[..., None] == np.arange(classes)
-    found = hits * 1.0
-    if np.count_nonzero(hits) < x.size:
-        found[~hits.any(axis=-1)] = np.nan
-    return found
+    if x.size == prod(shape):  # only axes of length 1 were added
+        return x.reshape(shape)
+    more = x.ndim - len(shape)
+    short = [more + i for i, length in enumerate(shape) if length == 1 and x.shape[more + i] != 1]
+    return np.reshape(np.add.reduce(x, axis=(*range(more), *short)), shape)
 
 
-def cross_entropy(score: Any, target: Any, exp: Function, log1p: Function) -> Any:
-    """Return the mean over rows of -log softmax(score) at the target."""
-    target = np.asarray(target)
-    if target.shape == score.shape:
-        logs = logsoftmax(score, score.ndim - 1, exp, log1p)
-        return -np.sum(target * logs) / (len(score) if score.ndim == 2 else 1)
-    rows = score.reshape(-1, score.shape[-1])
-    labels = target.ravel()
-    classes = labels.astype(np.intp)
-    is_class = (classes == labels) & (classes >= 0) & (classes < rows.shape[1])
-    if not is_class.all():
-        return np.float64(np.nan)
-    top, more = _top_and_more(rows, 1, exp, log1p)
-    below = top[:, 0] - rows[np.arange(len(rows)), classes]
-    return np.add.reduce(below + more[:, 0]) / len(rows)
+def _count(x: Any, axis: int | None) -> int:
+    """Return how many numbers there are along an axis, or at all."""
+    return int(np.size(x) if axis is None else np.shape(x)[axis])
+
+
+def _is_finite(found: Any) -> bool:
+    return isfinite(found) if found.ndim == 0 else bool(np.isfinite(found).all())
+
+
+def _rescued(found: Any, function: Any, x: Any, axis: int | None) -> Any:
+    """Return what a function gives that grows in proportion, without overflow on its way."""
+    return np.where(np.isfinite(found), found, function(np.multiply(x, SMALL), axis=axis) / SMALL)
+
+
+class ArrayFunctions:
+    """Functions of arrays by the names that the rows call, also for symbols in place of numbers."""
+
+    def __init__(self, exp: Function = np.exp, log1p: Function = np.log1p) -> None:
+        self.exp = exp
+        self.log1p = log1p
+
+    def named(self) -> dict[str, Any]:
+        """Return those that rows call."""
+        return {name: getattr(self, name) for name in CALLED}
+
+    def scattered(self, x: Any, key: Any, shape: Shape) -> Any:
+        """Return zeros of the shape with x where the key says."""
+        x = np.asarray(x)
+        found = np.zeros(shape, np.result_type(x, np.float64))
+        found[key] = x[()]
+        return found
+
+    def summed(self, x: Any, axis: int | None) -> Any:
+        """Return the sum over an axis, or over all; too large only where the result is."""
+        found = np.add.reduce(x, axis=axis)
+        return found if _is_finite(found) else _rescued(found, np.add.reduce, x, axis)
+
+    def mean(self, x: Any, axis: int | None) -> Any:
+        """Return the mean over an axis, or over all, also where the sum is too large."""
+        found = np.add.reduce(x, axis=axis) / _count(x, axis)
+        return found if _is_finite(found) else _rescued(found, np.mean, x, axis)
+
+    def norm(self, x: Any, axis: int | None) -> Any:
+        """Return the Euclidean norm, scaled so that no square overflows or vanishes."""
+        size = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
+        scale = np.where((size == 0) | ~np.isfinite(size), 1.0, size)
+        squares = np.sum((x / scale) ** 2, axis=axis, keepdims=True)
+        return np.squeeze(scale * np.sqrt(squares), axis=axis)
+
+    def deviations(self, x: Any, axis: int | None) -> Any:
+        """Return how far each number is from the mean; exactly 0 where all are equal."""
+        x = np.asarray(x)
+        first = x.ravel()[:1].reshape((1,) * x.ndim) if axis is None else np.take(x, [0], axis=axis)
+        shifted = x - first
+        middle = self.mean(shifted, axis)
+        return shifted - (middle if axis is None else np.expand_dims(middle, axis))
+
+    def var(self, x: Any, axis: int | None) -> Any:
+        """Return the mean square distance from the mean; exactly 0 where all are equal."""
+        return self.mean(np.square(self.deviations(x, axis)), axis)
+
+    def std(self, x: Any, axis: int | None) -> Any:
+        """Return the root of the variance, without overflow of the squares."""
+        x = np.asarray(x)
+        found = self._deviation(x, axis)
+        return found if _is_finite(found) else _rescued(found, self._deviation, x, axis)
+
+    def _deviation(self, x: Any, axis: int | None) -> Any:
+        return self.norm(self.deviations(x, axis), axis) / np.sqrt(_count(x, axis))
+
+    def top(self, x: Any, axis: int | None) -> Any:
+        """Return the greatest number over an axis, which is kept."""
+        return np.max(x, axis=axis, keepdims=True)
+
+    def logsumexp(self, x: Any, axis: int | None) -> Any:
+        """Return log(sum(exp(x))) without overflow."""
+        top, more = self.top_and_more(x, axis)
+        return np.squeeze(top + more, axis=axis)
+
+    def top_and_more(self, x: Any, axis: int | None) -> tuple[Any, Any]:
+        """Return max(x), and log(sum(exp(x))) - max(x), exact when tiny; axes are kept."""
+        x = np.asarray(x)
+        top = self.top(x, axis)
+        grown = np.array(self.exp(x - top))
+        # The largest gives exactly 1, which log1p adds itself.
+        if axis is None or x.size == x.shape[axis]:
+            grown.flat[np.argmax(x)] = 0.0
+        elif x.ndim == 2 and axis == 1:  # the rows of a batch, where every microsecond counts
+            grown[np.arange(len(x)), x.argmax(axis=1)] = 0.0
+        else:
+            np.put_along_axis(grown, np.expand_dims(np.argmax(x, axis=axis), axis), 0.0, axis=axis)
+        return top, self.log1p(np.add.reduce(grown, axis=axis, keepdims=True))
+
+    def softmax(self, x: Any, axis: int | None) -> Any:
+        """Return exp(x)/sum(exp(x)) without overflow."""
+        grown = self.exp(x - self.top(x, axis))
+        return grown / np.sum(grown, axis=axis, keepdims=True)
+
+    def logsoftmax(self, x: Any, axis: int | None) -> Any:
+        """Return the logarithm of softmax, exact where softmax is 0 or almost 1."""
+        top, more = self.top_and_more(x, axis)
+        return (x - top) - more
+
+    def onehot(self, x: Any, classes: int) -> Any:
+        """Return 1 at the class of each x and 0 elsewhere; nan for a number that is no class."""
+        x = np.asarray(x)
+        hits = x[..., None] == np.arange(classes)
+        found = hits * 1.0
+        if np.count_nonzero(hits) < x.size:
+            found[~hits.any(axis=-1)] = np.nan
+        return found
+
+    def cross_entropy(self, score: Any, target: Any) -> Any:
+        """Return the mean over rows of -log softmax(score) at the target."""
+        target = np.asarray(target)
+        if target.shape == score.shape:
+            logs = self.logsoftmax(score, score.ndim - 1)
+            return -np.sum(target * logs) / (len(score) if score.ndim == 2 else 1)
+        rows = score.reshape(-1, score.shape[-1])
+        labels = target.ravel()
+        classes = labels.astype(np.intp)
+        is_class = (classes == labels) & (classes >= 0) & (classes < rows.shape[1])
+        if not is_class.all():
+            return np.float64(np.nan)
+        top, more = self.top_and_more(rows, 1)
+        below = top[:, 0] - rows[np.arange(len(rows)), classes]
+        return np.add.reduce(below + more[:, 0]) / len(rows)
+
+
+CALLED = (
+    *("scattered", "summed", "mean", "norm", "var", "std", "logsumexp", "softmax", "logsoftmax"),
+    *("onehot", "cross_entropy"),
+)
+FUNCTIONS = ArrayFunctions()
+FIXED: dict[str, Any] = {"np": np, "inf": np.inf, "nan": np.nan, "slice": slice} | {
+    f.__name__: f for f in (sum_to_shape, chosen, erf, erfc, quantile, quantile_shares)
+}
+"""What stands for the same in all generated NumPy code."""
+NUMPY = NumPy()
+LIBM = Libm()
+
+
+def array_code(operation: Operation, arguments: Sequence[str], payload: Any, m: Dialect) -> str:
+    """Return the NumPy expression of one operation on arguments that are names or numbers."""
+    text = template(m, operation, len(arguments), payload)
+    return text.format(*arguments, p=repr(payload), all=", ".join(arguments))
+
+
+def _source(operation: Operation, count: int, payload: Any) -> str:
+    """Return the source of a function of the number of rows and the arguments of an operation."""
+    names = [f"p{index}" for index in range(count)]
+    code = array_code(operation, names, payload, LIBM)
+    return f"def generated({', '.join([repr(ROWS), *names])}):\n    return {code}"
+
+
+@lru_cache(maxsize=1000)
+def array_function(operation: Operation, count: int, payload: Any) -> Callable[..., Any]:
+    """Return the operation on NumPy arrays and numbers, with IEEE 754 results.
+
+    They are to the last bit those of the operation's `value`, where it has one. Where the payload
+    holds ROWS, their number is an argument by keyword.
+    """
+    compute = executed(_source(operation, count, payload), LIBM.namespace())
+
+    @np.errstate(all="ignore")
+    def evaluate(*inputs: Any, rows: int | None = None) -> Any:
+        return compute(rows, *inputs)
+
+    return evaluate
+
+
+class Array:
+    """An array that the rules of the table can be applied to, as they are to nodes."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the array."""
+        return tuple(self.value.shape)
+
+    def apply(self, name: str, *others: Any, payload: Any = None) -> Array:
+        """Return the row `name` of the table applied to this array and others."""
+        function = array_function(TABLE[name], 1 + len(others), payload)
+        inputs = [getattr(other, "value", other) for other in (self, *others)]
+        return Array(function(*inputs))
+
+    def __mul__(self, other: Array) -> Array:
+        """Return self * other."""
+        return Array(self.value * other.value)
+
+
+# ---------------------------------------------------------------- symbols
+
+
+def structural(
+    flat: Flat, operation: Operation, inputs: list[Any], payload: Any, rows: int | None = None
+) -> Any:
+    """Return an operation on arrays, whose inputs are numbers of the target of `flat`.
+
+    `rows` is how long columns are. Raises NameError for one that needs to know the numbers.
+    """
+    text = _source(operation, len(inputs), payload)
+    namespace = {"np": flat, "sum_to_shape": sum_to_shape, "slice": slice, **flat.named()}
+    return executed(text, namespace)(rows, *[np.asarray(value, object) for value in inputs])
+
+
+class Flat(ArrayFunctions):
+    """NumPy over symbols of a target m: arrays of objects, each of which becomes a number later.
+
+    It has other functions where NumPy would ask a symbol for its value, or hold it to be a number.
+    """
+
+    def __init__(self, m: Any) -> None:
+        super().__init__(lambda x: self.each(m.exp, x), lambda x: self.each(m.log1p, x))
+        self.m = m
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a function of NumPy; NameError for one that must know numbers."""
+        if name not in MOVES:
+            raise NameError(name)
+        return getattr(np, name)
+
+    def _folded(self, compare: Callable[[Any, Any], Any], x: Any, axis: int | None = None) -> Any:
+        """Return the extreme number over an axis, or over all."""
+        fold = partial(extreme, self.m, compare)
+        x = self.each(self.m.of, x)
+        if axis is None:
+            return reduce(fold, np.ravel(x))
+        return reduce(np.frompyfunc(fold, 2, 1), np.moveaxis(x, axis, 0))
+
+    max = partialmethod(_folded, gt)
+    min = partialmethod(_folded, lt)
+
+    def each(self, function: Callable[..., Any], *arrays: Any) -> Any:
+        """Return a function of each number."""
+        return np.frompyfunc(function, len(arrays), 1)(*arrays)
+
+    def summed(self, x: Any, axis: int | None) -> Any:
+        """Return the sum over an axis, or over all."""
+        return np.add.reduce(x, axis=axis)
+
+    def mean(self, x: Any, axis: int | None) -> Any:
+        """Return the mean over an axis, or over all."""
+        return np.add.reduce(x, axis=axis) / _count(x, axis)
+
+    def std(self, x: Any, axis: int | None) -> Any:
+        """Return the root of the variance."""
+        return self.each(self.m.sqrt, self.var(x, axis))
+
+    def norm(self, x: Any, axis: int | None) -> Any:
+        """Return the Euclidean norm."""
+        return self.each(self.m.sqrt, np.add.reduce(x * x, axis=axis))
+
+    def argmax(self, x: Any, axis: int | None = None) -> Any:
+        """Return the index of the first of the greatest numbers over an axis, or over all."""
+        m = self.m
+
+        def further(before: Any, now: Any) -> Any:
+            (top, index), (x, here) = before, now
+            is_more = (x > top) | (x != x)  # noqa: PLR0124 - nan
+            return m.where(is_more, x, top), m.where(is_more, here, index)
+
+        lines = np.moveaxis(np.ravel(x) if axis is None else x, axis or 0, 0)
+        found = np.empty(lines.shape[1:], object)
+        for key in np.ndindex(found.shape):
+            pairs = [(m.of(line[key] if key else line), float(k)) for k, line in enumerate(lines)]
+            found[key] = reduce(further, pairs)[1]
+        return found[()] if found.ndim == 0 else found
+
+    def onehot(self, x: Any, classes: int) -> Any:
+        """Return 1 at the class of each x and 0 elsewhere; nan for a number that is no class."""
+        m = self.m
+        one, none = m.of(1.0), m.of(0.0)
+        found = self.each(
+            lambda x, k: m.where(m.of(x) == k, one, none), x[..., None], np.arange(classes) * 1.0
+        )
+        return found / np.add.reduce(found, axis=-1, keepdims=True)
+
+    def cross_entropy(self, score: Any, target: Any) -> Any:
+        """Return the mean over rows of -log softmax(score) at the target."""
+        logs = self.logsoftmax(score, score.ndim - 1)
+        weights = target if target.shape == score.shape else self.onehot(target, score.shape[-1])
+        return -np.add.reduce(weights * logs, axis=None) / (len(score) if score.ndim == 2 else 1)
+
+    def kept(self, found: Any, x: Any, axis: int | None) -> Any:
+        """Return what was reduced with its axis, of length 1."""
+        if axis is None:
+            return np.full((1,) * np.ndim(x), found, object)
+        return np.expand_dims(found, axis)
+
+    def top(self, x: Any, axis: int | None) -> Any:
+        """Return the greatest number over an axis, which is kept."""
+        return self.kept(self.max(x, axis), x, axis)
+
+    def top_and_more(self, x: Any, axis: int | None) -> tuple[Any, Any]:
+        """Return max(x), and log(sum(exp(x))) - max(x), exact even when it is tiny; axes are kept.
+
+        The first of the largest gives exactly 1, which log1p adds itself.
+        """
+        m = self.m
+        top = self.top(x, axis)
+        lines = np.ravel(x - top) if axis is None else np.moveaxis(x - top, axis, 0)
+        seen, total = 0.0, 0.0
+        for away in lines:
+            is_top = self.each(lambda x: m.where(m.of(x) == 0.0, 1.0, 0.0), away)
+            is_first = is_top * (1.0 - seen)
+            total += self.each(lambda first, x: m.where(first, 0.0, m.exp(x)), is_first, away)
+            seen = self.each(lambda a, b: m.where(m.of(a) > 0.0, 1.0, b), seen, is_top)
+        return top, self.kept(self.log1p(total), x, axis)
+
+
+MOVES = frozenset({"stack", "broadcast_arrays", "broadcast_to", "reshape", "transpose", "prod"}) | {
+    *("cumsum", "square", "zeros", "ones", "eye", "linspace", "arange", "shape"),
+}
+"""The functions of NumPy that work on objects."""

@@ -8,17 +8,15 @@ are used again and again.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from gradcli.graph.bodies import executed
-from gradcli.programs.generated import array_code, array_steps, array_template, arrays, function
+from gradcli.graph.bodies import executed, template
 from gradcli.programs.loop import runner
+from gradcli.programs.program import array_steps, function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gradcli.graph.operations import Operation
     from gradcli.programs.program import Program
 
 __all__ = ["function", "obstacle", "require", "runner", "sums"]
@@ -31,8 +29,14 @@ CACHE_LINE = 64
 
 _CALL = re.compile(r"(np\.\w+)\(((?:(?:\{\d\}|[\d.e+-]+)(?:, )?)+)\)\Z")
 """Code that calls one function of NumPy, which has an argument for the array of its result."""
-_INFIX = re.compile(r"(\{\d\}) ([-+*]) (\{\d\})\Z")
-_INFIX_CALLS = {"+": "np.add", "-": "np.subtract", "*": "np.multiply"}
+_CALLS = {
+    "-{0}": "np.negative({0}",
+    "{0} + {1}": "np.add({0}, {1}",
+    "{0} - {1}": "np.subtract({0}, {1}",
+    "{0} * {1}": "np.multiply({0}, {1}",
+    "{0} * {0}": "np.multiply({0}, {0}",
+}
+"""The beginning of the calls that operators stand for."""
 
 
 def require() -> None:
@@ -51,6 +55,8 @@ def sums(
     shared: Sequence[str],
 ) -> Callable[..., list[tuple[float, ...]]]:
     """Return the function that sums products of two numbers of each row; see Engine."""
+    from gradcli.programs.arrays import NUMPY
+
     data = {name: f"c{index}" for index, name in enumerate(columns)}
     local = {name: f"s{index}" for index, name in enumerate(shared)} | data
     lines, terms, count = _in_buffers(program, local)
@@ -70,7 +76,7 @@ def sums(
             f"        yield ({''.join(f'{result}, ' for result in results)})",
         ]
     )
-    generated = executed(text, {**arrays().namespace(), "range": range, "aligned": aligned})
+    generated = executed(text, {**NUMPY.namespace(), "range": range, "aligned": aligned})
 
     def run(first: int, last: int, *values: Any) -> list[tuple[float, ...]]:
         import numpy as np
@@ -93,6 +99,8 @@ def _in_buffers(
     The last number is that of the buffers: arrays b0, b1 … of the size of a block. The outputs stay
     till the end of the block.
     """
+    from gradcli.programs.arrays import NUMPY, array_code
+
     terms: dict[int, str] = {}
     lines: list[str] = []
     free: list[str] = []
@@ -100,10 +108,12 @@ def _in_buffers(
     for step, arguments, finished in array_steps(program, local, terms):
         operation, inputs, output, payload = step
         free += [term for term in finished if term[0] == "b"]
-        call = _call(operation, len(inputs), payload)
+        text = template(NUMPY, operation, len(inputs), payload)
+        found = _CALL.match(text)
+        call = f"{found[1]}({found[2]}" if found else _CALLS.get(text)
         if call is None:  # an array of its own
             terms[output] = f"v{output}"
-            lines.append(f"v{output} = {array_code(operation, arguments, payload, arrays())}")
+            lines.append(f"v{output} = {array_code(operation, arguments, payload, NUMPY)}")
             continue
         if not free:
             free.append(f"b{count}")
@@ -111,19 +121,6 @@ def _in_buffers(
         terms[output] = free.pop()
         lines.append(f"{call.format(*arguments)}, out={terms[output]})")
     return lines, terms, count
-
-
-@lru_cache(maxsize=1000)
-def _call(operation: Operation, count: int, payload: Any) -> str | None:
-    """Return the call of a step without its end, `np.exp({0}`; None if it is no single call."""
-    template = array_template(operation, count, payload, arrays())
-    if template == "-{0}":
-        return "np.negative({0}"
-    infix = _INFIX.match(template)
-    if infix:
-        return f"{_INFIX_CALLS[infix[2]]}({infix[1]}, {infix[3]}"
-    found = _CALL.match(template)
-    return f"{found[1]}({found[2]}" if found else None
 
 
 def aligned(count: int, size: int) -> Any:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 TABLE = {"python": "gradcli.programs.engine", "native": "gradcli.programs.llvm.machine"}
 """The module of each engine, which is an Engine; it is imported when it is asked for."""
 PYTHON, AUTO = "python", "auto"
-CHOICES = (AUTO, *TABLE)
 """The engine that is always there, and the choice that goes on with a faster one if it repays."""
 
 RUNNING = 3e-8
@@ -165,13 +164,12 @@ class Steps:
     def _chosen(self, remaining: int) -> Runner:
         loop = self._loop
         seconds = max(remaining * loop.size * RUNNING, self._spent)
+        found: Engine | None = None
         if not self._is_final and repays(self._choice, seconds, loop.size):
             self._is_final = True
             found = faster(self._choice, loop.function, *loop.stepping)
-            if found is not None:
-                self._run = found.runner(loop, self._constants)
-        if self._run is None:
-            self._run = engine(PYTHON).runner(loop, self._constants)
+        if found is not None or self._run is None:
+            self._run = (found or engine(PYTHON)).runner(loop, self._constants)
         return self._run
 
 
@@ -181,7 +179,7 @@ class Compiled:
     def __init__(
         self, program: Program, names: Sequence[str], choice: str, *, same_bits: bool = False
     ) -> None:
-        from gradcli.programs.generated import function
+        from gradcli.programs.program import function
 
         self._made = program, names
         self._choice = choice

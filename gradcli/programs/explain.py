@@ -1,7 +1,9 @@
 """Why a formula has no value or no derivative: which step, which row, and in what words.
 
 Whatever is fast answers "fine" or "look closely". Looking closely is to run the interpreter, which
-keeps every step, over as little as can be, and to ask an Explainer about that run.
+keeps every step, over as little as can be, and to ask an Explainer about that run. Only what the
+result reads counts: of `where` the branch that is taken, and of an array such as x in x[0] the
+numbers that an operation reads.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ from gradcli.graph.operations import (
     DIVIDE,
     MULTIPLY,
     NAMED_CONSTANT,
-    NEGATE,
     POWER_OF,
     TABLE,
     VARIABLE,
+    WHERE,
 )
 from gradcli.graph.printing import label
-from gradcli.programs import interpreter, reading
+from gradcli.programs.interpreter import finite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,8 +94,11 @@ class Explainer:
     @cached_property
     def read(self) -> Mapping[int, Any]:
         """Which numbers of each node the result reads: True, False or an array of both."""
+        return self._read_by(self._root)
+
+    def _read_by(self, root: int) -> dict[int, Any]:
         has_columns = self._count is not None and not self._graph.has_arrays
-        return reading.masks(self._graph, [self._root], self._numbers, columns=has_columns)
+        return masks(self._graph, [root], self._numbers, columns=has_columns)
 
     # ------------------------------------------------------------ values
 
@@ -106,8 +111,11 @@ class Explainer:
         if not wrong:
             return None
         node, row = self._first(wrong)
-        message, row = self._undefined(node, wrong[node], row)
-        inputs = {a: self._at_row(a, row) for a in self._graph.rows[node][1]}
+        is_of_classes = self._graph.rows[node][0].name in {"onehot", "cross_entropy"}
+        found = self._no_class(node, row) if is_of_classes else None
+        message, row = found or (self._undefined(node, wrong[node], row), row)
+        numbers = self._of_row(row)
+        inputs = {a: numbers[a] for a in self._graph.rows[node][1]}
         hint = repair(self._graph, node, self._root, inputs)
         return Fault(node, message, self._below(node, row), hint, row)
 
@@ -125,12 +133,9 @@ class Explainer:
         """By node, in order, whether it has no value although it is read; of arrays an array."""
         if not self._faults:
             return {}
-        found = {}
-        for node in sorted(self._faults & self.read.keys()):
-            wrong = _not_finite(self._numbers[node]) & self.read[node]
-            if reading.any_of(wrong):
-                found[node] = wrong
-        return found
+        nodes = sorted(self._faults & self.read.keys())
+        wrong = {n: _not_finite(self._numbers[n]) & self.read[n] for n in nodes}
+        return {node: where for node, where in wrong.items() if any_of(where)}
 
     def _first(self, wrong: Mapping[int, Any]) -> tuple[int, int | None]:
         """Return the first node that is wrong in the first row, and the row.
@@ -155,31 +160,27 @@ class Explainer:
     def _by_row(self, wrong: Any) -> Any:
         return wrong.reshape(self._count, -1).any(axis=1)
 
-    def _at_row(self, node: int, row: int | None) -> Any:
-        """Return the value of a node in a row, or the whole one."""
-        number = self._numbers[node]
-        if row is None or not self._has_rows(node):
-            return number
-        return number[row] if number.ndim > 1 else float(number[row])
+    def _of_row(self, row: int | None) -> Mapping[int, Any]:
+        """Return the values in a row, or the whole ones."""
+        if row is None:
+            return self._numbers
+        parts = {n: x[row] for n, x in self._numbers.items() if self._has_rows(n)}
+        return {**self._numbers, **{n: x if x.ndim else float(x) for n, x in parts.items()}}
 
-    def _undefined(self, node: int, wrong: Any, row: int | None) -> tuple[str, int | None]:
-        """Return the sentence for a node without a value, and the row."""
+    def _undefined(self, node: int, wrong: Any, row: int | None) -> str:
+        """Return the sentence for a node without a value."""
         operation, arguments, payload = self._graph.rows[node]
-        shape = _shape(self._numbers[node])
-        if operation.name in {"onehot", "cross_entropy"}:
-            found = self._no_class(node, row)
-            if found is not None:
-                return found
-        entry = _first_entry(wrong, shape, row)
-        shown = entry if row is None else entry[1:]
-        where = f" at [{', '.join(map(str, shown))}]" if shown else ""
+        numbers = self._of_row(row)
+        shape = _shape(numbers[node])
+        entry = _first_entry(wrong if row is None else wrong[row], shape)
+        where = f" at [{', '.join(map(str, entry))}]" if entry else ""
         if operation.structural:
-            given = [self._at_row(a, row) for a in arguments]
-            if operation.domain is not None and not operation.is_defined(given, payload):
-                return f"{operation.name} is undefined (needs {operation.domain[1]})", row
-            return f"{_RESULTS.get(operation.name, operation.name)} {TOO_LARGE}{where}", row
-        inputs = [_number_at(self._numbers[a], shape, entry) for a in arguments]
-        return _undefined_number(operation, inputs, payload) + where, row
+            values = [numbers[a] for a in arguments]
+            if operation.domain is not None and not operation.is_defined(values, payload):
+                return f"{operation.name} is undefined (needs {operation.domain[1]})"
+            return f"{_RESULTS.get(operation.name, operation.name)} {TOO_LARGE}{where}"
+        inputs = [_number_at(numbers[a], shape, entry) for a in arguments]
+        return _undefined_number(operation, inputs, payload) + where
 
     def _no_class(self, node: int, row: int | None) -> tuple[str, int | None] | None:
         """Return the sentence for the first number that is no class, and its row."""
@@ -191,22 +192,20 @@ class Explainer:
         wrong = ~np.isin(target, range(classes))
         if not wrong.any():
             return None
-        if row is None and self._has_rows(arguments[-1]):
-            row = int(self._by_row(wrong).argmax())
-        number = float(target[_first_entry(wrong, target.shape, row)])
-        return (
-            f"{number_text(number)} is no class (needs a whole number from 0 to {classes - 1})",
-            row,
-        )
+        if self._has_rows(arguments[-1]):
+            row = int(self._by_row(wrong).argmax()) if row is None else row
+            target, wrong = target[row], wrong[row]
+        number = float(target[_first_entry(wrong, target.shape)])
+        needs = f"a whole number from 0 to {classes - 1}"
+        return f"{number_text(number)} is no class (needs {needs})", row
 
     def _below(self, node: int, row: int | None = None) -> tuple[str, ...]:
         """Return "NAME = NUMBER" for the inputs of a node and the free names it depends on."""
-        graph = self._graph
-        shown = [a for a in dict.fromkeys(graph.rows[node][1]) if _has_news(graph, a)]
-        shown += [v for v in graph.variables([node]).values() if v not in shown]
-        shown = [n for n in shown if n in self._numbers]
-        pairs = [(_called(graph, n), self._at_row(n, row)) for n in shown[:SHOWN_VALUES]]
-        texts = [(name, value_text(value)) for name, value in pairs]
+        graph, numbers = self._graph, self._of_row(row)
+        shown = [a for a in graph.rows[node][1] if _has_news(graph, a)]
+        shown += graph.variables([node]).values()
+        shown = [n for n in dict.fromkeys(shown) if n in numbers]
+        texts = [(_called(graph, n), value_text(numbers[n])) for n in shown[:SHOWN_VALUES]]
         lines = [f"{name} = {text}" for name, text in texts if name != text]
         if len(shown) > SHOWN_VALUES:
             lines.append(f"and {len(shown) - SHOWN_VALUES} more")
@@ -239,10 +238,10 @@ class Explainer:
             return None
         partial, row = self._first({partial: wrong for partial, (*_, wrong) in found.items()})
         node, position, _ = found[partial]
-        graph, arguments = self._graph, self._graph.rows[node][1]
+        graph, arguments, numbers = self._graph, self._graph.rows[node][1], self._of_row(row)
         by = f" with respect to {_called(graph, arguments[position])}" if arguments[1:] else ""
         where = " and ".join(
-            f"{_called(graph, a)} = {value_text(self._at_row(a, row))}"
+            f"{_called(graph, a)} = {value_text(numbers[a])}"
             for a in dict.fromkeys(arguments)
             if graph.rows[a][0] not in {CONSTANT, NAMED_CONSTANT}
         )
@@ -260,7 +259,7 @@ class Explainer:
         It is too large for a double, not infinite, where the first step on its way that is not
         finite is defined for its arguments.
         """
-        found = self._at_row(derivative, row)
+        found = self._of_row(row)[derivative]
         slopes = [found] if isinstance(found, float) else found.ravel().tolist()
         exists = all(slope == slope for slope in slopes)  # noqa: PLR0124 - true but for nan
         if self._overflows(derivative, row):
@@ -269,17 +268,17 @@ class Explainer:
 
     def _overflows(self, root: int, row: int | None) -> bool:
         """Return whether the first step without a finite value that a node reads is too large."""
-        graph, numbers = self._graph, self._numbers
-        for node in sorted(reading.live(graph, [root], numbers)):
+        graph, numbers = self._graph, self._of_row(row)
+        for node in sorted(n for n, mask in self._read_by(root).items() if any_of(mask)):
             operation, arguments, payload = graph.rows[node]
             # A leaf that is infinite is a limit of an integral.
-            if arguments and not interpreter.finite(self._at_row(node, row)):
+            if arguments and not finite(numbers[node]):
                 if operation.reason is not None:
                     return False
                 if operation.structural or operation.domain is None:
                     return True
-                shape, own_row = _shape(numbers[node]), row if self._has_rows(node) else None
-                entry = _first_entry(_not_finite(numbers[node]), shape, own_row)
+                shape = _shape(numbers[node])
+                entry = _first_entry(_not_finite(numbers[node]), shape)
                 inputs = [_number_at(numbers[a], shape, entry) for a in arguments]
                 return operation.is_defined(inputs, payload)
         return True
@@ -290,12 +289,13 @@ class Explainer:
         special = [n for n in sorted(nodes) if graph.rows[n][0].kink or graph.rows[n][0].jump]
         for node in special:
             operation, arguments, payload = graph.rows[node]
-            for case in (operation.kink, operation.jump):
-                inputs = [self._numbers[a] for a in arguments if a in self._numbers]
-                is_run = len(inputs) == len(arguments)
-                is_at = case and is_run and _is_at(case[0], inputs, payload, operation)
-                if case and is_at and reading.any_of(self.read.get(node, False)):
-                    found[node] = case[1]
+            if not self._numbers.keys() >= set(arguments):
+                continue
+            inputs = [self._numbers[a] for a in arguments]
+            for test, words in filter(None, (operation.kink, operation.jump)):
+                is_at = _is_at(test, inputs, payload, operation)
+                if is_at and any_of(self.read.get(node, False)):
+                    found[node] = words
         return found
 
     def doubts(self, nodes: Iterable[int]) -> dict[int, str]:
@@ -304,7 +304,7 @@ class Explainer:
         for node in nodes:
             operation, arguments, payload = self._graph.rows[node]
             inputs = [self._numbers.get(argument) for argument in arguments]
-            is_read = reading.any_of(self.read.get(node, False))
+            is_read = any_of(self.read.get(node, False))
             if operation.doubt and is_read and all(isinstance(x, float) for x in inputs):
                 said = operation.doubt(*inputs, payload)
                 found |= {} if said is None else {node: said}
@@ -324,23 +324,23 @@ def _not_finite(number: Any) -> Any:
     return ~np.isfinite(number)
 
 
-def _first_entry(wrong: Any, shape: tuple[int, ...], row: int | None) -> tuple[int, ...]:
-    """Return the index of the first number that is wrong, in a row."""
+def _first_entry(wrong: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the index of the first number that is wrong."""
     if not shape:
         return ()
     import numpy as np
 
-    entries = np.argwhere(np.broadcast_to(wrong, shape))
-    return tuple((entries if row is None else entries[entries[:, 0] == row])[0].tolist())
+    return tuple(np.argwhere(np.broadcast_to(wrong, shape))[0].tolist())
 
 
 def _number_at(number: Any, shape: tuple[int, ...], entry: tuple[int, ...]) -> float:
-    """Return a number of an array that is broadcast to a shape."""
+    """Return a number of an array that is broadcast to a shape; all more axes have length 1."""
     if isinstance(number, float):
         return number
     import numpy as np
 
-    return float(np.broadcast_to(number, shape)[entry])
+    wide = np.broadcast_to(number, np.broadcast_shapes(number.shape, shape))
+    return float(wide.reshape(shape)[entry])
 
 
 def _exact(number: Any) -> Any:
@@ -428,10 +428,87 @@ def _called(graph: Graph, node: int) -> str:
 def _has_news(graph: Graph, node: int) -> bool:
     """Return whether a node's value is not clear from its text."""
     operation = graph.rows[node][0]
-    return operation not in {CONSTANT, NAMED_CONSTANT, VARIABLE} and not (
-        operation is NEGATE and graph.number(node) is not None
-    )
+    return operation not in {CONSTANT, NAMED_CONSTANT, VARIABLE} and graph.number(node) is None
 
 
 def _listed(numbers: Iterable[float]) -> str:
     return ", ".join(number_text(x) for x in numbers)
+
+
+# ---------------------------------------------------------------- what a result reads
+
+
+def live(graph: Graph, roots: Iterable[int], numbers: Mapping[int, float]) -> set[int]:
+    """Return the nodes that the roots read at these values: all but branches not taken."""
+    return {node for node, read in masks(graph, roots, numbers).items() if any_of(read)}
+
+
+def taken(graph: Graph, node: int, numbers: Mapping[int, float] | None) -> Collection[int]:
+    """Return the positions of the arguments that a node reads: `where` reads one branch."""
+    operation, arguments, _ = graph.rows[node]
+    if operation is WHERE and numbers is not None and not graph.shape(arguments[0]):
+        return (0, 1) if numbers[arguments[0]] else (0, 2)
+    return range(len(arguments))
+
+
+def masks(
+    graph: Graph, roots: Iterable[int], numbers: Mapping[int, Any], *, columns: bool = False
+) -> dict[int, Any]:
+    """Return which numbers of each node the roots read: True, False or an array of both.
+
+    Of a branch of `where` only the numbers are read for which its condition chooses it. Below a
+    node whose arguments have no values nothing was read: its value was known. With `columns` the
+    numbers of a node are those of many runs, not of an array, and stay separate.
+    """
+    read: dict[int, Any] = dict.fromkeys(roots, True)
+    for node in reversed(graph.reachable(list(read))):
+        mask = read.get(node, False)
+        operation, arguments, _ = graph.rows[node]
+        if not numbers.keys() >= set(arguments):
+            continue
+        for position, argument in enumerate(arguments):
+            needed = mask
+            if operation is WHERE and position:
+                condition = numbers[arguments[0]]
+                needed = mask & (condition != 0 if position == 1 else condition == 0)
+            if operation.structural and (columns or isinstance(needed, bool)):
+                needed = any_of(needed)
+            elif operation.structural:
+                needed = numbers_read(graph, node, position, needed)
+            elif not columns and not isinstance(needed, bool):
+                needed = _narrowed(needed, numbers[argument])
+            before = read.get(argument)
+            read[argument] = needed if before is None else before | needed
+    return read
+
+
+def any_of(mask: Any) -> bool:
+    """Return whether any number is read."""
+    return mask if isinstance(mask, bool) else bool(mask.any())
+
+
+def _narrowed(mask: Any, argument: Any) -> Any:
+    """Return which numbers of a broadcast argument are read for any of its copies."""
+    import numpy as np
+
+    from gradcli.programs.arrays import sum_to_shape
+
+    shape = np.shape(argument)
+    if not shape:
+        return any_of(mask)
+    wide = np.broadcast_to(mask, np.broadcast_shapes(np.shape(mask), shape))
+    return sum_to_shape(wide, shape) != 0
+
+
+def numbers_read(graph: Graph, node: int, position: int, mask: Any) -> Any:
+    """Return which numbers of an argument a node reads for those of its value in the mask."""
+    import numpy as np
+
+    from gradcli.graph.structural import read
+    from gradcli.programs.arrays import Array
+
+    operation, arguments, payload = graph.rows[node]
+    units = [Array(np.ones(graph.shape(argument))) for argument in arguments]
+    count = Array(np.broadcast_to(mask, graph.shape(node)) * 1.0)
+    f = Array(np.zeros(graph.shape(node)))
+    return read(operation, position, count, f, units, payload).value != 0

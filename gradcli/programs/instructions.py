@@ -52,21 +52,16 @@ class UnavailableError(Exception):
 class Number(Symbol):
     """A number, or a condition that is 1 or 0, in a slot of a program."""
 
-    __slots__ = ("m", "slot")
+    __slots__ = ("known", "m", "slot")
 
-    def __init__(self, m: Instructions, slot: int) -> None:
+    def __init__(self, m: Instructions, slot: int, known: float | None = None) -> None:
         self.m = m
         self.slot = slot
+        self.known = known
 
     def done(self, sign: str, *parts: Number | float) -> Number:
         """Return the number that an operator makes of others."""
         return self.m.call(sign, *parts)
-
-    def __pow__(self, count: int) -> Number:
-        """Return the square, which arrays are raised to."""
-        if count != 2:
-            raise UnavailableError
-        return self.m.call("*", self, self)
 
     def __bool__(self) -> bool:
         """Raise UnavailableError: a branch cannot be taken before there is a number."""
@@ -81,18 +76,14 @@ class Instructions(SymbolicTarget):
 
     def __init__(self, count: int = 0, whole: Instructions | None = None) -> None:
         """Begin a program of `count` inputs, or a function of a `whole` program."""
-        self.inputs = [Number(self, slot) for slot in range(count)]
-        self._whole = whole or self
-        self._next = count
+        self._size = 0
+        self.inputs = [self._new() for _ in range(count)]
         self._constants: dict[str, Number] = {}
-        self._known: dict[int, float] = {}
         self._code: list[list[Any]] = []
         self._found: dict[tuple[Any, ...], Number] = {}
-        if whole is None:
-            self._functions: dict[str, int] = {}
-            self._programs: list[dict[str, Any] | None] = []
-            self._tables: dict[str, int] = {}
-            self._listed: list[list[float]] = []
+        self.functions: dict[str, dict[str, Any]] = whole.functions if whole else {}
+        """The functions of the whole program by name."""
+        self.tables: dict[str, list[float]] = whole.tables if whole else {}
 
     # ------------------------------------------------------------ the target
 
@@ -102,21 +93,20 @@ class Instructions(SymbolicTarget):
 
     def choose(self, condition: Number, f: Body, g: Body, *arguments: Any) -> Number:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
-        given, known = self.divided(arguments)
-        functions = [self._function(body, len(given), *known) for body in (f, g)]
-        return self._append("choose", [condition.slot, *functions, *[x.slot for x in given]])
+        numbers, known = self.divided(arguments)
+        functions = [self._function(body, len(numbers), *known) for body in (f, g)]
+        return self._append("choose", [condition.slot, *functions, *[x.slot for x in numbers]])
 
     def pick(self, table: Callable[[], list[float]], index: Number) -> Number:
         """Return the number of a table at an index, which must be one of its indices."""
-        whole, name = self._whole, table.__name__
-        if name not in whole._tables:  # noqa: SLF001 - of this class
-            whole._tables[name] = len(whole._listed)  # noqa: SLF001
-            whole._listed.append(table())  # noqa: SLF001
-        return self._append("pick", [index.slot, whole._tables[name]])  # noqa: SLF001
+        name = table.__name__
+        if name not in self.tables:
+            self.tables[name] = table()
+        return self._append("pick", [index.slot, [*self.tables].index(name)])
 
     def constant(self, x: Number | float) -> float | None:
         """Return the value of a number that is known now, else None."""
-        return self._known.get(x.slot) if isinstance(x, Number) else x
+        return x.known if isinstance(x, Number) else x
 
     def literal(self, x: float) -> Number:
         """Return a number that stands in a formula."""
@@ -146,10 +136,12 @@ class Instructions(SymbolicTarget):
             return x
         name = repr(float(x))
         if name not in self._constants:
-            self._constants[name] = Number(self, self._next)
-            self._known[self._next] = float(x)
-            self._next += 1
+            self._constants[name] = self._new(float(x))
         return self._constants[name]
+
+    def _new(self, known: float | None = None) -> Number:
+        self._size += 1
+        return Number(self, self._size - 1, known)
 
     def call(self, name: str, *arguments: Number | float) -> Number:
         """Return the number that an operation of the interpreter makes of others."""
@@ -163,28 +155,29 @@ class Instructions(SymbolicTarget):
         if key not in self._found:
             if len(self._code) >= MOST_INSTRUCTIONS:
                 raise UnavailableError
-            self._found[key] = Number(self, self._next)
-            self._code.append([op, self._next, *arguments])
-            self._next += 1
+            self._found[key] = self._new()
+            self._code.append([op, self._found[key].slot, *arguments])
         return self._found[key]
 
     def _function(self, body: Body, count: int, *payload: Any) -> int:
         """Return the index of a body among the functions of the whole program."""
-        whole = self._whole
         name = "_".join([body.__name__, str(count), *map(str, payload)])
-        if name not in whole._functions:  # noqa: SLF001 - of this class
-            slot = whole._functions[name] = len(whole._programs)  # noqa: SLF001
-            whole._programs.append(None)  # noqa: SLF001
-            inner = Instructions(count, whole)
+        if name not in self.functions:
+            self.functions[name] = {}  # its index, whatever it calls
+            inner = Instructions(count, self)
             result = inner.of(body(inner, *inner.inputs, *payload))
-            whole._programs[slot] = inner._own(result)  # noqa: SLF001
-        return whole._functions[name]  # noqa: SLF001
+            self.functions[name] = inner.alone() | {"result": result.slot}
+        return [*self.functions].index(name)
 
-    def _own(self, result: Number | None = None) -> dict[str, Any]:
-        constants = [[self._constants[name].slot, _json(float(name))] for name in self._constants]
-        found: dict[str, Any] = {"inputs": len(self.inputs), "size": self._next}
-        found |= {"constants": constants, "code": self._code}
-        return found if result is None else {**found, "result": result.slot}
+    def alone(self) -> dict[str, Any]:
+        """Return the program for JSON without the functions and tables that it names."""
+        constants = [[x.slot, _json(float(name))] for name, x in self._constants.items()]
+        return {
+            "inputs": len(self.inputs),
+            "size": self._size,
+            "constants": constants,
+            "code": self._code,
+        }
 
     def program(self) -> dict[str, Any]:
         """Return the program for JSON.
@@ -194,42 +187,42 @@ class Instructions(SymbolicTarget):
         of which only one runs, and their arguments; a function is a program with the slot of its
         `result`. `pick` names the slot of an index, and one of the `tables`.
         """
-        return {**self._own(), "functions": self._programs, "tables": self._listed}
+        functions, tables = [*self.functions.values()], [*self.tables.values()]
+        return {**self.alone(), "functions": functions, "tables": tables}
 
     def run(
         self,
         graph: Graph,
         roots: Iterable[int],
-        given: Mapping[str, Any],
+        values: Mapping[str, Any],
         known: Mapping[int, float] | None = None,
     ) -> dict[int, Any]:
         """Return the value of each node below the roots, a number or an array of numbers.
 
-        `given` are the values of the names, and `known` those of nodes that no name changes. It is
+        `values` are those of the names, and `known` those of nodes that no name changes. It is
         None for another node that there are no instructions for, and for all that depend on it.
         """
         found: dict[int, Any] = {}
         for node in graph.reachable(list(roots)):
             try:
-                found[node] = self._value(graph, node, found, given)
+                found[node] = self._value(graph, node, found, values)
             except UnavailableError:
                 found[node] = self.of(known[node]) if known and node in known else None
         return found
 
     def _value(
-        self, graph: Graph, node: int, found: Mapping[int, Any], given: Mapping[str, Any]
+        self, graph: Graph, node: int, found: Mapping[int, Any], values: Mapping[str, Any]
     ) -> Any:
         operation, arguments, payload = graph.rows[node]
         if operation is VARIABLE:
-            return given.get(payload)
+            return values.get(payload)
         number = known_number(operation, payload)
         if number is not None:
             return self.of(number)
         inputs = [found[argument] for argument in arguments]
         shape = graph.shape(node)
-        if any(value is None for value in inputs) or not all(isinstance(n, int) for n in shape):
-            raise UnavailableError
-        if math.prod(shape) > MOST_NUMBERS:
+        is_small = all(isinstance(n, int) for n in shape) and math.prod(shape) <= MOST_NUMBERS
+        if not is_small or any(value is None for value in inputs):
             raise UnavailableError
         before = len(self._code)
         if not operation.structural and not graph.has_arrays:
@@ -246,19 +239,16 @@ class Instructions(SymbolicTarget):
 
     def _of_arrays(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return an operation on arrays, which are arrays of the numbers of this program."""
-        import numpy as np
+        from gradcli.programs.arrays import Flat, structural
 
-        from gradcli.programs import flat
-
-        if operation.structural:
-            try:
-                value = flat.structural(flat.Flat(self), operation, inputs, payload)
-            except NameError:
-                raise UnavailableError from None
-        else:
-            each = np.frompyfunc(lambda *x: self._applied(operation, x, payload), len(inputs), 1)
-            value = each(*inputs)
-        return np.frompyfunc(self.of, 1, 1)(value)
+        flat = Flat(self)
+        if not operation.structural:
+            return flat.each(lambda *x: self._applied(operation, x, payload), *inputs)
+        try:
+            value = structural(flat, operation, inputs, payload)
+        except NameError:
+            raise UnavailableError from None
+        return flat.each(self.of, value)
 
 
 def _json(x: float) -> float | str:

@@ -59,12 +59,9 @@ def run(
             continue
         operation, arguments, payload = rows[node]
         try:
-            if len(arguments) == 2:
+            if len(arguments) == 2 and payload is None:
                 x, y = arguments
-                if payload is None:
-                    value = operation.value(numbers[x], numbers[y])
-                else:
-                    value = operation.value(numbers[x], numbers[y], payload)
+                value = operation.value(numbers[x], numbers[y])
             elif not arguments:
                 value = leaf(operation, payload, variables)
             else:
@@ -79,10 +76,13 @@ def run(
                 faults.add(node)
                 value = math.nan
             elif arguments:
-                from gradcli.programs.generated import ieee_function
+                import numpy as np
 
-                compute = ieee_function(operation, len(arguments), payload)
-                value = compute(*[numbers[argument] for argument in arguments])
+                from gradcli.programs.arrays import array_function
+
+                compute = array_function(operation, len(arguments), payload)
+                # A float of Python would raise where one of NumPy gives inf.
+                value = float(compute(*[np.float64(numbers[argument]) for argument in arguments]))
         numbers[node] = value
     return Values(numbers, faults)
 
@@ -114,7 +114,7 @@ def _run_arrays(
     A step without a value leaves its array as IEEE 754 has it, so that the numbers that have one
     are not lost: which of them a result reads is found by `live`.
     """
-    from gradcli.programs.generated import array_function
+    from gradcli.programs.arrays import array_function
 
     numbers, faults = _known(known, ieee=ieee)
     variables, rows = graph.with_count(variables)

@@ -1,7 +1,7 @@
 """Many steps of a first-order method at once: a loop of straight-line programs.
 
-The loop knows nothing of watchers or clocks. It takes the steps that are plainly right, and stops
-before one that needs a closer look, so that whoever asked for it can take that one by itself.
+The loop knows nothing of callbacks or clocks. It takes the steps whose numbers are all finite, and
+stops before any other, so that its caller can take that one by itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from gradcli.graph.bodies import PYTHON, Text, emitted, executed
-from gradcli.programs.generated import statements
+from gradcli.programs.program import statements
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ written: `3*x*y` has three inputs. Or a step is all that lies between nodes that
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.operations import ADD, MULTIPLY
 from gradcli.graph.printing import label, write
-from gradcli.programs.reading import taken
+from gradcli.programs.explain import taken
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -217,10 +218,7 @@ def _through(edge: Edge, slope: float | None, formula: tuple[int, ...]) -> Edge:
 
 def _merged(graph: Graph, nodes: Sequence[int]) -> set[int]:
     """Return the nodes that are shown as part of their user: the left part of a longer chain."""
-    uses: dict[int, int] = dict.fromkeys(nodes, 0)
-    for node in nodes:
-        for argument in graph.rows[node][1]:
-            uses[argument] += 1
+    uses = Counter(argument for node in nodes for argument in graph.rows[node][1])
     found: set[int] = set()
     lengths: dict[int, int] = {}
     for node in nodes:

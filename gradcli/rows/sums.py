@@ -31,8 +31,7 @@ from gradcli.graph.shapes import COUNT
 from gradcli.graph.simplify import DerivedNode
 from gradcli.limits import GENERATED_NODES
 from gradcli.programs import engines
-from gradcli.programs.generated import function
-from gradcli.programs.program import Program, program
+from gradcli.programs.program import Program, function, program
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ import numpy as np
 from gradcli.calculus.reverse import gradient
 from gradcli.graph.node import Graph, Node
 from gradcli.options import POSITIVE
-from gradcli.programs.generated import function
-from gradcli.programs.program import program
+from gradcli.programs.program import function, program
 from gradcli.solvers.losses import LOSSES
 from gradcli.solvers.settings import Setting, checked
 from gradcli.solvers.vectors import EPSILON, TINY, norm

@@ -409,8 +409,7 @@ def _root(correlation: Matrix) -> Matrix:
 
 def _computed(graph: Graph, result: int, names: list[str], fixed: list[Any]) -> Any:
     """Return the function from columns of draws to the results; the last names are `fixed`."""
-    from gradcli.programs.generated import function
-    from gradcli.programs.program import program
+    from gradcli.programs.program import function, program
 
     compute = function(program(graph, [result])._replace(has_arrays=True), names)
 

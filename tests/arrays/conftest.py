@@ -13,7 +13,8 @@ import pytest
 
 from gradcli import parse
 from gradcli.calculus import forward, reverse
-from gradcli.programs import generated, interpreter
+from gradcli.programs import interpreter
+from gradcli.programs import program as generated
 from gradcli.programs.program import program
 
 if TYPE_CHECKING:

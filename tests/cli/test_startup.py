@@ -77,7 +77,6 @@ GRAD = EVAL - {"gradcli.cli.eval"} | {
     "gradcli.graph.printing",
     "gradcli.graph.simplify",
     "gradcli.programs.explain",
-    "gradcli.programs.reading",
 }
 
 

@@ -17,7 +17,7 @@ from mpmath import mp, mpf
 from gradcli import FormulaError, GradcliError, parse
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE
-from gradcli.programs import generated
+from gradcli.programs import program as generated
 from gradcli.programs.program import program
 
 if TYPE_CHECKING:

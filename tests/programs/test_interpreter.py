@@ -8,8 +8,8 @@ import pytest
 
 from gradcli import MathematicsError, parse
 from gradcli.graph.operations import TABLE, WHERE
-from gradcli.programs import interpreter, reading
-from gradcli.programs.explain import Explainer
+from gradcli.programs import interpreter
+from gradcli.programs.explain import Explainer, live
 from gradcli.programs.program import program
 
 
@@ -155,8 +155,8 @@ def test_faults_and_live_steps() -> None:
     names = {graph.rows[node][0].name for node in found.faults}
     assert names == {"log"}
     assert all(math.isnan(found.numbers[node]) for node in found.faults)
-    live = reading.live(graph, [root], found.numbers)
-    assert {graph.rows[n][0].name for n in set(nodes) - live} == {"log"}
+    read = live(graph, [root], found.numbers)
+    assert {graph.rows[n][0].name for n in set(nodes) - read} == {"log"}
     assert Explainer(graph, root, found).value() is None
     other = interpreter.run(graph, nodes, {"x": 4.0})
     assert {graph.rows[n][0].name for n in other.faults} == {"sqrt"}
@@ -167,7 +167,7 @@ def test_the_condition_is_always_read() -> None:
     formula = parse("where(x > y, x, y)")
     graph = formula.graph
     found = interpreter.run(graph, graph.reachable([formula.id]), {"x": 2.0, "y": 1.0})
-    assert reading.live(graph, [formula.id], found.numbers) == set(range(len(graph)))
+    assert live(graph, [formula.id], found.numbers) == set(range(len(graph)))
     assert graph.rows[formula.id][0] is WHERE
 
 

@@ -17,8 +17,7 @@ from gradcli.errors import ShapeError
 from gradcli.graph.shapes import ROWS, Rows, broadcast, checked, matmul, sized
 from gradcli.graph.simplify import broadcast_to
 from gradcli.point import Point
-from gradcli.programs.generated import function
-from gradcli.programs.program import program
+from gradcli.programs.program import function, program
 
 if TYPE_CHECKING:
     from gradcli.formula import Formula

@@ -14,8 +14,7 @@ import numpy as np
 from gradcli import parse
 from gradcli.calculus.forward import tangents
 from gradcli.errors import MathematicsError
-from gradcli.programs.generated import function
-from gradcli.programs.program import program
+from gradcli.programs.program import function, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -14,8 +14,7 @@ from gradcli import parse
 from gradcli.calculus.forward import hessian
 from gradcli.calculus.reverse import gradient
 from gradcli.errors import MathematicsError
-from gradcli.programs.generated import function
-from gradcli.programs.program import program
+from gradcli.programs.program import function, program
 from gradcli.solvers.vectors import Box
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Programs to machine code: numbers and conditions of a target, and a program's instructions.
+"""Programs and loops of steps to machine code.
 
 One more target of gradcli.graph.bodies: what is written with its numbers, `1 / (1 + x)`, becomes
 instructions where a builder of llvmlite stands. A body computes the same in the same order, with
@@ -15,10 +15,11 @@ and Python has to look closely. What happens in a branch of `where` that is not 
 from __future__ import annotations
 
 import ctypes
+import re
 import struct
 from contextlib import contextmanager
-from functools import reduce
-from operator import or_
+from functools import cache, reduce
+from operator import add, or_
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
@@ -26,18 +27,21 @@ from llvmlite import ir
 from gradcli.graph.bodies import Symbol, SymbolicTarget, applied
 from gradcli.graph.operations import LEAVES, VARIABLE, WHERE, known_number
 from gradcli.programs.llvm import machine
+from gradcli.programs.loop import RATE, TIME, Loop, Order, Runner, Stretch, clipped, squares, step
 from gradcli.programs.program import shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gradcli.graph.bodies import Body
-    from gradcli.graph.operations import Operation
     from gradcli.programs.program import Instruction, Program
 
 DOUBLE, BIT, LONG = ir.DoubleType(), ir.IntType(1), ir.IntType(64)
 POINTER = DOUBLE.as_pointer()
 NEVER = BIT(0)
+_KINDS = {DOUBLE: ctypes.c_double, LONG: ctypes.c_int64, BIT: ctypes.c_bool}
+"""What ctypes calls the types; all others are pointers."""
+_SIGNATURE = re.compile(r"(?m)^(define .*\))$")
 INSTRUCTIONS = {
     "+": "fadd",
     "-": "fsub",
@@ -186,81 +190,53 @@ def emit(
     """
     program = shared(program)
     values: dict[int, Double] = {}
-    faults = _Faults(program)
-    for step in program.instructions:
-        operation, inputs, output, payload = step
-        if operation is VARIABLE:
-            values[output] = variables[payload]
-        elif (number := known_number(operation, payload)) is not None:
-            values[output] = double(builder, number)
-        else:
-            arguments = [values[node] for node in inputs]
-            for position in operation.hidden(len(inputs), payload):
-                faults.check(step, inputs[position], arguments[position])
-            operands = operation.with_payload(arguments, payload)
-            values[output] = double(builder, applied(operation, MACHINE, *operands))
-        faults.follow(step, values)
-    fault = reduce(or_, faults.always, Truth(builder, NEVER))
+    always_read = _always_read(program)
+    fault = Truth(builder, NEVER)
+    in_branch: dict[int, Truth] = {}
+    """For a node that only branches read, whether it has a fault or reads one."""
+    finite: set[int] = set()
+    """The nodes that are finite unless there is a fault."""
+    is_lost = cache(lambda node: values[node].is_not_finite())
+    for instruction in program.instructions:
+        operation, inputs, output, payload = instruction
+        hidden = operation.hidden(len(inputs), payload)
+        checked = dict.fromkeys(inputs[i] for i in hidden if inputs[i] not in finite)
+        faults = list(map(is_lost, checked))
+        values[output] = _value(builder, instruction, values, variables)
+        if output in always_read:
+            finite.update(checked)
+        if operation in LEAVES or (
+            operation.is_finite
+            and all(node in finite or i in hidden for i, node in enumerate(inputs))
+        ):
+            finite.add(output)
+        if operation is WHERE and not in_branch.keys().isdisjoint(inputs[1:]):
+            branches = [in_branch.get(node, Truth(builder, NEVER)).value for node in inputs[1:]]
+            is_first = (values[inputs[0]] != 0.0).value
+            faults.append(Truth(builder, builder.select(is_first, *branches)))
+        read = inputs[:1] if operation is WHERE else inputs
+        faults += [in_branch[node] for node in dict.fromkeys(read) if node in in_branch]
+        if output in always_read:
+            fault = reduce(or_, faults, fault)
+        elif faults:
+            in_branch[output] = reduce(or_, {id(each): each for each in faults}.values())
     return [values[node] for node in program.outputs], fault
 
 
-class _Faults:
-    """The faults of a program so far: those that are always read, and those of branches."""
-
-    def __init__(self, program: Program) -> None:
-        self._always_read = _always_read(program)
-        self.always: list[Truth] = []
-        self._hidden: dict[int, Truth] = {}
-        """For a node that only branches read, whether it has a fault or reads one."""
-        self._known: dict[int, Truth] = {}
-        self._finite: set[int] = set()
-
-    def check(self, step: Instruction, node: int, value: Double) -> None:
-        """Record a fault where a step would hide that a node is not finite."""
-        if node in self._finite:
-            return
-        if node not in self._known:
-            self._known[node] = value.is_not_finite()
-        self._add(step.output, self._known[node])
-        if step.output in self._always_read:
-            self._finite.add(node)  # or the fault is known, whoever else asks
-
-    def follow(self, step: Instruction, values: Mapping[int, Double]) -> None:
-        """Take the faults of a step's inputs on to its output."""
-        operation, inputs, output, payload = step
-        if operation in LEAVES or self._is_finite(operation, inputs, payload):
-            self._finite.add(output)
-        if operation is WHERE:
-            condition, first, second = inputs
-            self._pass([condition], output)
-            x, y = self._hidden.get(first), self._hidden.get(second)
-            if x is not None or y is not None:
-                builder = values[condition].builder
-                none = Truth(builder, NEVER)
-                taken = (values[condition] != 0.0).value
-                bit = builder.select(taken, (x or none).value, (y or none).value)
-                self._add(output, Truth(builder, bit))
-        else:
-            self._pass(inputs, output)
-
-    def _is_finite(self, operation: Operation, inputs: tuple[int, ...], payload: Any) -> bool:
-        """Return whether a value is finite unless there is a fault."""
-        checked = operation.hidden(len(inputs), payload)
-        return operation.is_finite and all(
-            node in self._finite or position in checked for position, node in enumerate(inputs)
-        )
-
-    def _pass(self, inputs: Iterable[int], output: int) -> None:
-        for fault in {id(f): f for f in map(self._hidden.get, inputs) if f is not None}.values():
-            self._add(output, fault)
-
-    def _add(self, output: int, fault: Truth) -> None:
-        if output in self._always_read:
-            self.always.append(fault)
-            return
-        before = self._hidden.get(output)
-        if before is not fault:
-            self._hidden[output] = fault if before is None else before | fault
+def _value(
+    builder: Any,
+    instruction: Instruction,
+    values: Mapping[int, Double],
+    variables: Mapping[str, Double],
+) -> Double:
+    operation, inputs, _, payload = instruction
+    if operation is VARIABLE:
+        return variables[payload]
+    number = known_number(operation, payload)
+    if number is not None:
+        return double(builder, number)
+    operands = operation.with_payload([values[node] for node in inputs], payload)
+    return double(builder, applied(operation, MACHINE, *operands))
 
 
 def _always_read(program: Program) -> set[int]:
@@ -276,14 +252,17 @@ def _always_read(program: Program) -> set[int]:
 
 
 class Kernel:
-    """A function in a module of its own, which a builder writes from its beginning to its end.
+    """The function `run` in a module of its own; a builder writes it from beginning to end.
 
-    Arrays that are arguments do not overlap.
+    Arrays that are arguments do not overlap. With `is_vectorised` it has a loop over rows, of which
+    LLVM makes several at once.
     """
 
-    def __init__(self, name: str, result: Any, kinds: Sequence[Any]) -> None:
-        self._module = ir.Module(name)
-        made = ir.Function(self._module, ir.FunctionType(result, kinds), name)
+    def __init__(self, result: Any, kinds: Sequence[Any], *, is_vectorised: bool = False) -> None:
+        self._module = ir.Module("gradcli")
+        self._types = [_KINDS.get(kind, ctypes.c_void_p) for kind in (result, *kinds)]
+        self._is_vectorised = is_vectorised
+        made = ir.Function(self._module, ir.FunctionType(result, kinds), "run")
         for argument in made.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
@@ -334,7 +313,15 @@ class Kernel:
 
     def text(self) -> str:
         """Return the module."""
-        return str(self._module)
+        text = str(self._module)
+        if not self._is_vectorised:
+            return text
+        # Wide registers are spilled around a call, where they must not cross lines of the cache.
+        return machine.vectorised(_SIGNATURE.sub(r'\1 "stackrealign"', text))
+
+    def function(self) -> Any:
+        """Return the function as machine code."""
+        return machine.compiled(self.text(), *self._types, is_vectorised=self._is_vectorised)
 
 
 def function(
@@ -348,8 +335,7 @@ def function(
     The values must be finite. Where a step has no value it raises ValueError, or an output is inf
     or nan; the interpreter knows more then. Several threads may call it at once.
     """
-    code = machine.compiled(source(program, parameters))
-    run = code.function("run", [ctypes.c_char_p, ctypes.c_void_p], ctypes.c_bool)
+    run = kernel(program, parameters).function()
     count = len(parameters)
     # Each call has memory of its own, for others may come while the code runs, and as bytes, for
     # ctypes is slow at filling and reading arrays.
@@ -370,11 +356,94 @@ def function(
     return compute
 
 
-def source(program: Program, parameters: Sequence[str]) -> str:
-    """Return the module with `i1 run(double* inputs, double* outputs)`, which says if it failed."""
-    kernel = Kernel("run", BIT, [POINTER, POINTER])
-    inputs, results = kernel.arguments
-    outputs, fault = emit(kernel.builder, program, kernel.named(inputs, parameters))
-    kernel.store(outputs, results)
-    kernel.builder.ret(fault.value)
-    return kernel.text()
+def kernel(program: Program, parameters: Sequence[str]) -> Kernel:
+    """Return `i1 run(double* inputs, double* outputs)`, which says if it failed."""
+    made = Kernel(BIT, [POINTER, POINTER])
+    inputs, results = made.arguments
+    outputs, fault = emit(made.builder, program, made.named(inputs, parameters))
+    made.store(outputs, results)
+    made.builder.ret(fault.value)
+    return made
+
+
+# ---------------------------------------------------------------- many steps at once
+
+
+def runner(loop: Loop, constants: Sequence[float]) -> Runner:
+    """Return the loop as machine code."""
+    run = loop_kernel(loop).function()
+    count = len(loop.parameters)
+    here = 1 + 2 * count  # value, point and gradient
+    fixed = _array(constants)
+    now = (ctypes.c_double * (here + loop.memory * count))()
+    there = (ctypes.c_double * (here + 1))()
+
+    def take(order: Order) -> Stretch:
+        state, before, rates, most, threshold, lowest = order
+        now[:] = list(state)
+        there[here] = 0.0
+        is_same = isinstance(rates, float)
+        each = _array([rates] if isinstance(rates, float) else rates)
+        most = most if isinstance(rates, float) else min(most, len(rates))
+        steps = run(now, before, each, not is_same, most, threshold, lowest, there, fixed)
+        best = int(there[here])
+        return Stretch(steps, now[:], best, there[:here] if best else ())
+
+    return take
+
+
+def _array(numbers: Sequence[float]) -> Any:
+    return (ctypes.c_double * max(len(numbers), 1))(*numbers)
+
+
+def loop_kernel(loop: Loop) -> Kernel:
+    """Return the loop as a function that returns how many steps it took.
+
+    Its arguments are the state, which it changes, how many steps led there, the rates, their
+    stride (0 or 1), the most steps to take, the threshold, the lowest value, the array for
+    the best state and its step, and the constants.
+    """
+    kinds = [POINTER, DOUBLE, POINTER, LONG, LONG, DOUBLE, DOUBLE, POINTER, POINTER]
+    made = Kernel(LONG, kinds)
+    state, before, rates, stride, most, threshold, lowest, best, constants = made.arguments
+    builder = made.builder
+    here = 1 + 2 * len(loop.parameters)
+    size = here + loop.memory * len(loop.parameters)
+    fixed = [made.loaded(constants, index) for index in range(len(loop.constants))]
+    slots = [made.slot(made.loaded(state, index).value) for index in range(size)]
+    lowest_so_far, done_so_far = made.slot(lowest), made.slot(LONG(0))
+    end = builder.append_basic_block("finish")
+
+    def emitted(program: Program, variables: Mapping[str, Double], _: str = "") -> list[Double]:
+        outputs, fault = emit(builder, program, variables)
+        faults.append(fault)
+        return outputs
+
+    with made.loop(LONG(0), most, LONG(1)) as done:
+        faults: list[Truth] = []
+        rate = made.loaded(rates, builder.mul(done, stride))
+        following = builder.add(done, LONG(1))
+        time = Double(builder, builder.fadd(before, builder.sitofp(following, DOUBLE)))
+        now = [Double(builder, builder.load(slot)) for slot in slots]
+        coefficients = emitted(loop.stepping.coefficients, {TIME: time, RATE: rate})
+        new, finite = step(
+            loop, emitted, lambda x, limits: clipped(MACHINE, x, *limits), now, coefficients, fixed
+        )
+        is_wrong = reduce(or_, faults, reduce(add, finite).is_not_finite())
+        with builder.if_then(is_wrong.value):
+            builder.branch(end)
+        for number, slot in zip(new, slots, strict=True):
+            builder.store(number.value, slot)
+        builder.store(following, done_so_far)
+        is_lower = new[0] < Double(builder, builder.load(lowest_so_far))
+        with builder.if_then(is_lower.value):
+            builder.store(new[0].value, lowest_so_far)
+            made.store([*new[:here], Double(builder, builder.sitofp(following, DOUBLE))], best)
+        has_arrived = reduce(add, squares(loop, MACHINE, new)) <= Double(builder, threshold)
+        with builder.if_then(has_arrived.value):
+            builder.branch(end)
+    builder.branch(end)
+    builder.position_at_end(end)
+    made.store([Double(builder, builder.load(slot)) for slot in slots], state)
+    builder.ret(builder.load(done_so_far))
+    return made

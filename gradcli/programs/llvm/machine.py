@@ -17,11 +17,9 @@ from gradcli.graph.bodies import EXACT, LEAVES
 from gradcli.options import example
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gradcli.programs.program import Program
 
-_MODULES = {"function": "emitter", "runner": "loop", "sums": "rows", "filling": "rows"}
+_MODULES = {"function": "emitter", "runner": "emitter", "sums": "rows", "filling": "rows"}
 """The modules beside this one that have the other functions of a Compiler."""
 INTRINSICS = EXACT - {"fmod"} | {"fabs"}
 """The functions that LLVM knows; they are exact, or rounded correctly."""
@@ -29,10 +27,7 @@ LIBRARY = LEAVES.keys() - INTRINSICS
 """The functions of the C library that are called."""
 OLDEST = (0, 45)
 """The llvmlite with the optimiser that is used here, and LLVM 20."""
-_MATHEMATICS = {
-    "win32": ("ucrtbase.dll",),
-    "darwin": ("libSystem.dylib",),
-}
+_MATHEMATICS = {"win32": "ucrtbase.dll", "darwin": "libSystem.dylib"}
 """The libraries that Python's math module calls; on Linux glibc's, or whatever there is."""
 
 
@@ -84,34 +79,12 @@ def require() -> None:
 
 
 @cache
-def _binding() -> Any:
-    """Return the module llvmlite.binding, ready to make code for this processor."""
-    from llvmlite import binding
-
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    return binding
-
-
-def _target(binding: Any) -> Any:
-    """Return a new target machine: exactly this processor, with all it has."""
-    return binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(),
-        features=binding.get_host_cpu_features().flatten(),
-        opt=3,
-        jit=True,
-    )
-
-
-@cache
 def mathematics() -> ctypes.CDLL:
     """Return the C library of mathematical functions, the one behind Python's math module."""
-    for name in _MATHEMATICS.get(sys.platform, ("libm.so.6",)):
-        try:
-            return ctypes.CDLL(name)
-        except OSError:
-            continue
-    return ctypes.CDLL(None)
+    try:
+        return ctypes.CDLL(_MATHEMATICS.get(sys.platform, "libm.so.6"))
+    except OSError:
+        return ctypes.CDLL(None)
 
 
 @cache
@@ -120,31 +93,26 @@ def has(name: str) -> bool:
     return hasattr(mathematics(), name)
 
 
-class Code:
-    """Machine code; it is there as long as this object is."""
+def compiled(text: str, *types: Any, is_vectorised: bool = False) -> Any:
+    """Return the function `run` of a module of LLVM's assembly language.
 
-    def __init__(self, engine: Any) -> None:
-        self._engine = engine
-
-    def function(self, name: str, arguments: Sequence[Any], result: Any = None) -> Any:
-        """Return a function of the code, which also keeps the code.
-
-        `arguments` and `result` are their ctypes. ctypes gives up the GIL while it runs.
-        """
-        made = ctypes.CFUNCTYPE(result, *arguments)(self._engine.get_function_address(name))
-        made.code = self  # type: ignore[attr-defined]
-        return made
-
-
-def compiled(text: str, *, is_vectorised: bool = False) -> Code:
-    """Return the machine code of a module of LLVM's assembly language.
+    `types` are those of ctypes, of its result and of its arguments.
 
     Loops over rows are optimised with -O3, vectors and all; for code without such loops a few
     passes do as well, and much sooner. Numbers come out as written: nothing is contracted,
-    reassociated or approximated unless the text allows it.
+    reassociated or approximated unless the text allows it. ctypes gives up the GIL while it runs.
     """
-    binding = _binding()
-    target = _target(binding)  # each engine takes one for its own
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    # Each engine takes a target for its own: exactly this processor, with all it has.
+    target = binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=binding.get_host_cpu_features().flatten(),
+        opt=3,
+        jit=True,
+    )
     module = binding.parse_assembly(text)
     module.triple = binding.get_process_triple()
     module.data_layout = str(target.target_data)
@@ -167,7 +135,9 @@ def compiled(text: str, *, is_vectorised: bool = False) -> Code:
             binding.add_symbol(function.name, address)
     engine = binding.create_mcjit_compiler(module, target)
     engine.finalize_object()
-    return Code(engine)
+    made = ctypes.CFUNCTYPE(*types)(engine.get_function_address("run"))
+    made.engine = engine  # type: ignore[attr-defined] # the code is there as long as this is
+    return made
 
 
 # ---------------------------------------------------------------- functions of several doubles
@@ -207,10 +177,20 @@ def vectorised(text: str) -> str:
     kept: list[str] = []
 
     def declared(found: re.Match[str]) -> str:
-        arguments = 2 if found[2] else 1
-        known = variants(found[1], arguments)
+        name, arguments = found[1], 2 if found[2] else 1
+        known = variants(name, arguments)
+        if not known:
+            return found[0]
         kept.extend(vector for _, vector in known)
-        return _declarations(found[1], arguments, known) if known else found[0]
+        lines, mapped, types = [], [], ", ".join(["double"] * arguments)
+        for width, vector in known:
+            several = f"<{width} x double>"
+            lines.append(f"declare {several} @{vector}({types.replace('double', several)})")
+            mapped.append(f"_ZGV_LLVM_N{width}{'v' * arguments}_{name}({vector})")
+        # LLVM looks for them only where it may know the function: it must not be `nobuiltin`.
+        effects = "nounwind willreturn memory(none)"
+        variant = f'"vector-function-abi-variant"="{",".join(mapped)}"'
+        return "\n".join([*lines, f'declare double @"{name}"({types}) {effects} {variant}'])
 
     text = _DECLARATION.sub(declared, text)
     if kept:  # or LLVM would drop them before it vectorises
@@ -218,22 +198,6 @@ def vectorised(text: str) -> str:
         kind = f"[{len(kept)} x ptr] [{names}]"
         text += f'\n@llvm.compiler.used = appending global {kind}, section "llvm.metadata"\n'
     return text
-
-
-def _declarations(name: str, arguments: int, known: Sequence[tuple[int, str]]) -> str:
-    """Return the declarations of a function for one double, and of those for several."""
-    lines = []
-    for width, vector in known:
-        types = ", ".join([f"<{width} x double>"] * arguments)
-        lines.append(f"declare <{width} x double> @{vector}({types})")
-    letters = "v" * arguments
-    said = ",".join(f"_ZGV_LLVM_N{width}{letters}_{name}({vector})" for width, vector in known)
-    types = ", ".join(["double"] * arguments)
-    # LLVM looks for the others only where it may know the function: it must not be `nobuiltin`.
-    effects = "nounwind willreturn memory(none)"
-    variant = f'"vector-function-abi-variant"="{said}"'
-    lines.append(f'declare double @"{name}"({types}) {effects} {variant}')
-    return "\n".join(lines)
 
 
 def processor() -> dict[str, bool]:

@@ -7,24 +7,21 @@ distributed over the processors, and their sums come back in the order of the bl
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
-import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.programs.llvm import machine
 from gradcli.programs.llvm.emitter import BIT, DOUBLE, LONG, NEVER, POINTER, Double, Kernel, emit
-from gradcli.programs.llvm.machine import vectorised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from gradcli.programs.program import Program
 
@@ -34,8 +31,6 @@ AT_ONCE = 16
 """How many blocks a thread takes at a time."""
 HANDOFF = 2e-4
 """Seconds: rows that one thread sums sooner are not shared; waking another takes about as long."""
-
-_SIGNATURE = re.compile(r"(?m)^(define .*\))$")
 
 IN_ANY_ORDER = ("reassoc", "contract", "nsz")
 """What LLVM may do with the additions of a sum, so that it can keep several parts of it."""
@@ -54,9 +49,7 @@ def sums(
     It is that of `programs.engine.sums`, but for a fault, where the result is None: then a step may
     have no value although the sums have one.
     """
-    code = machine.compiled(sums_source(program, pairs, columns, shared), is_vectorised=True)
-    arguments = [ctypes.c_int64] * 3 + [ctypes.c_void_p] * (2 + len(columns))
-    kernel = code.function("run", arguments, ctypes.c_bool)
+    kernel = sums_kernel(program, pairs, columns, shared).function()
     pace = math.inf  # seconds for a block, the fastest so far
 
     def run(first: int, last: int, *values: Any) -> list[list[float]] | None:
@@ -87,10 +80,7 @@ def filling(program: Program, columns: Sequence[str], shared: Sequence[str]) -> 
     each output; all arrays are contiguous. It returns whether there was a fault, or an output that
     is not finite.
     """
-    code = machine.compiled(_filling_source(program, columns, shared), is_vectorised=True)
-    count = len(columns) + len(program.outputs)
-    arguments = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * (1 + count)
-    kernel = code.function("run", arguments, ctypes.c_bool)
+    kernel = _filling_kernel(program, columns, shared).function()
 
     def run(rows: int, *values: Any) -> bool:
         constants = np.array(values[: len(shared)], np.float64)
@@ -100,14 +90,15 @@ def filling(program: Program, columns: Sequence[str], shared: Sequence[str]) -> 
     return run
 
 
-def sums_source(
+def sums_kernel(
     program: Program,
     pairs: Sequence[tuple[int, int]],
     columns: Sequence[str],
     shared: Sequence[str],
-) -> str:
+) -> Kernel:
     """Return `i1 run(first, last, size, double* shared, double* sums, double* column…)`."""
-    kernel = Kernel("run", BIT, [LONG, LONG, LONG, POINTER, POINTER, *[POINTER] * len(columns)])
+    kinds = [LONG, LONG, LONG, *[POINTER] * (2 + len(columns))]
+    kernel = Kernel(BIT, kinds, is_vectorised=True)
     first, last, size, constants, results, *data = kernel.arguments
     builder, known = kernel.builder, kernel.named(constants, shared)
     arrays = dict(zip(columns, data, strict=True))
@@ -119,7 +110,9 @@ def sums_source(
         beyond = builder.add(start, size, flags=["nsw"])
         stop = builder.select(builder.icmp_signed("<", beyond, last), beyond, last)
         with kernel.loop(start, stop, LONG(1)) as row:
-            outputs = _outputs(kernel, program, known, arrays, row, fault)
+            of_row = known | {name: kernel.loaded(array, row) for name, array in arrays.items()}
+            outputs, found = emit(builder, program, of_row)
+            builder.store(builder.or_(builder.load(fault), found.value), fault)
             numbers = dict(zip(program.outputs, outputs, strict=True))
             for total, (left, right) in zip(totals, pairs, strict=True):
                 product = numbers[left].value
@@ -130,47 +123,27 @@ def sums_source(
         sums_of = builder.load(target)
         kernel.store([Double(builder, builder.load(total)) for total in totals], sums_of)
         builder.store(kernel.address(sums_of, len(pairs)), target)
-    return _text(kernel, fault)
+    builder.ret(builder.load(fault))
+    return kernel
 
 
-def _filling_source(program: Program, columns: Sequence[str], shared: Sequence[str]) -> str:
+def _filling_kernel(program: Program, columns: Sequence[str], shared: Sequence[str]) -> Kernel:
     """Return `i1 run(first, last, double* shared, double* column…, double* output…)`."""
     count = len(columns) + len(program.outputs)
-    kernel = Kernel("run", BIT, [LONG, LONG, POINTER, *[POINTER] * count])
+    kernel = Kernel(BIT, [LONG, LONG, POINTER, *[POINTER] * count], is_vectorised=True)
     first, last, constants, *data = kernel.arguments
     builder, known = kernel.builder, kernel.named(constants, shared)
     arrays = dict(zip(columns, data, strict=False))
     fault = kernel.slot(NEVER)
     with kernel.loop(first, last, LONG(1)) as row:
-        outputs = _outputs(kernel, program, known, arrays, row, fault)
+        of_row = known | {name: kernel.loaded(array, row) for name, array in arrays.items()}
+        outputs, found = emit(builder, program, of_row)
+        found = reduce(or_, [output.is_not_finite() for output in outputs], found)
+        builder.store(builder.or_(builder.load(fault), found.value), fault)
         for output, array in zip(outputs, data[len(columns) :], strict=True):
             builder.store(output.value, kernel.address(array, row))
-            wrong = output.is_not_finite().value
-            builder.store(builder.or_(builder.load(fault), wrong), fault)
-    return _text(kernel, fault)
-
-
-def _outputs(
-    kernel: Kernel,
-    program: Program,
-    known: Mapping[str, Double],
-    columns: Mapping[str, Any],
-    row: Any,
-    fault: Any,
-) -> list[Double]:
-    """Return the outputs of a program for a row, and add its fault to those so far."""
-    builder = kernel.builder
-    of_row = {name: kernel.loaded(array, row) for name, array in columns.items()}
-    outputs, found = emit(builder, program, {**known, **of_row})
-    builder.store(builder.or_(builder.load(fault), found.value), fault)
-    return outputs
-
-
-def _text(kernel: Kernel, fault: Any) -> str:
-    """Return the module of a kernel that returns whether there was a fault."""
-    kernel.builder.ret(kernel.builder.load(fault))
-    # Wide registers are spilled around a call, where they must not cross lines of the cache.
-    return vectorised(_SIGNATURE.sub(r'\1 "stackrealign"', kernel.text()))
+    builder.ret(builder.load(fault))
+    return kernel
 
 
 # ---------------------------------------------------------------- threads, which give up the GIL

@@ -79,7 +79,7 @@ def test_the_functions_for_several_doubles_that_the_processor_has(
         features = dict(zip(widths, has, strict=True))
         monkeypatch.setattr(machine, "processor", lambda features=features: features)
         machine.variants.cache_clear()
-        text = rows.sums_source(of_formula(parse("exp(x)")), [(1, -1)], ["x"], [])
+        text = rows.sums_kernel(of_formula(parse("exp(x)")), [(1, -1)], ["x"], []).text()
         for feature, name in widths.items():
             assert (name in text) == features[feature]
         assert ("nobuiltin" in text) == (not any(has))
