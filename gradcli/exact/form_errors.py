@@ -9,16 +9,14 @@ from __future__ import annotations
 import math
 
 from gradcli.exact.decimals import WHOLE
-from gradcli.graph import forms
-from gradcli.graph.forms import INTEGRAL, ROOT, SUM_OVER
-from gradcli.graph.quadrature import reached
+from gradcli.graph import forms, quadrature
+from gradcli.graph.forms import INTEGRAL, ROOT, SUM_OVER, Bound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from gradcli.graph.forms import Bound
     from gradcli.graph.operations import Operation
 
     Uncertain = tuple[float, float]
@@ -74,7 +72,7 @@ def _of_integral(
     total = found.error
     size = off = 0.0
     for k in range(SAMPLES):
-        x, weight = reached((k + 0.5) / SAMPLES, low, high)
+        x, weight = quadrature.reached((k + 0.5) / SAMPLES, low, high)
         at, error = body(bound, root, (x, math.ulp(x)), taken)
         if error < math.inf and abs(at) < math.inf:
             size += abs(at) * weight

@@ -447,27 +447,21 @@ def _form(
     )
 
 
+_OF_SERIES = (SERIES, SUM, SUM, PRODUCT)
+"""The level of the LaTeX, and those of the limits and of the body in it."""
 INTEGRAL = _form(
     integral,
     "integrate",
     "integral",
-    (r"\int_{{{1}}}^{{{2}}} {0} \, \mathrm{{d}}{p}", SERIES, SUM, SUM, PRODUCT),
+    (r"\int_{{{1}}}^{{{2}}} {0} \, \mathrm{{d}}{p}", *_OF_SERIES),
     symbol="∫",
     doubt=doubt,
 )
 SUM_OVER = _form(
-    sum_over,
-    "sum",
-    "sum",
-    (r"\sum_{{{p} = {1}}}^{{{2}}} {0}", SERIES, SUM, SUM, PRODUCT),
-    symbol="Σ",
+    sum_over, "sum", "sum", (r"\sum_{{{p} = {1}}}^{{{2}}} {0}", *_OF_SERIES), symbol="Σ"
 )
 PRODUCT_OVER = _form(
-    product_over,
-    "prod",
-    "product",
-    (r"\prod_{{{p} = {1}}}^{{{2}}} {0}", SERIES, SUM, SUM, PRODUCT),
-    symbol="Π",
+    product_over, "prod", "product", (r"\prod_{{{p} = {1}}}^{{{2}}} {0}", *_OF_SERIES), symbol="Π"
 )
 ROOT = _form(
     root,

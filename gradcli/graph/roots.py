@@ -23,12 +23,8 @@ SMALL = 1e-13
 """A value is 0 but for rounding when it is smaller than this, relative to those around it."""
 
 
-class NoRoot(ValueError):  # noqa: N818 - a sentence about the mathematics
-    """No root is found; the text says what was tried."""
-
-
 def from_start(f: Function, slope: Function, start: float) -> float:
-    """Return a root of f near a start. Raises NoRoot."""
+    """Return a root of f near a start. Raises ValueError."""
     f, slope = or_nan(f), or_nan(slope)
     x, y = start, f(start)
     if y == 0:
@@ -75,7 +71,7 @@ def from_start(f: Function, slope: Function, start: float) -> float:
         f"no root is found from {start:.6g}: Newton's method and a search for a change of sign"
         f" ended without one{closest}"
     )
-    raise NoRoot(message)
+    raise ValueError(message)
 
 
 def _multiplicity(steps: list[float]) -> int:
@@ -90,7 +86,7 @@ def _multiplicity(steps: list[float]) -> int:
 
 
 def between(f: Function, slope: Function, low: float, high: float) -> float:
-    """Return a root of f between two numbers at which its signs differ. Raises NoRoot."""
+    """Return a root of f between two numbers at which its signs differ. Raises ValueError."""
     f, slope = or_nan(f), or_nan(slope)
 
     def value(x: float) -> float:
@@ -137,8 +133,8 @@ def between(f: Function, slope: Function, low: float, high: float) -> float:
     return best
 
 
-def _no_root(low: float, high: float, why: str) -> NoRoot:
-    return NoRoot(f"no root is found between {low:.6g} and {high:.6g}: {why}")
+def _no_root(low: float, high: float, why: str) -> ValueError:
+    return ValueError(f"no root is found between {low:.6g} and {high:.6g}: {why}")
 
 
 def _opposite(visited: list[tuple[float, float]]) -> tuple[float, float] | None:

@@ -120,9 +120,8 @@ def _keeps_rows(graph: Graph, node: int) -> bool:
 
 def _mixes_rows(graph: Graph, node: int) -> bool:
     """Return whether what an operation makes of a row depends on the other rows as well."""
-    if _keeps_rows(graph, node):
-        return False
-    return ROWS not in graph.shape(node) or graph.rows[node][0].payload == AXIS
+    is_joined = ROWS not in graph.shape(node) or graph.rows[node][0].payload == AXIS
+    return is_joined and not _keeps_rows(graph, node)
 
 
 def inner(formula: Node) -> list[int]:
