@@ -111,7 +111,7 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 LINES = {
     "calculus": 1799,
-    "cli": 5019,
+    "cli": 5017,
     "cluster": 473,
     "data": 3891,
     "exact": 2064,
@@ -120,13 +120,13 @@ LINES = {
     "manual": 84,
     "minimize": 4696,
     "pictures": 3760,
-    "plotting": 1165,
+    "plotting": 1162,
     "programs": 2359,
     "rows": 536,
     "solvers": 3872,
-    "tables": 785,
+    "tables": 690,
     "uncertainty": 358,
-    "": 1876,
+    "": 1815,
 }
 """The most lines of code of each package, and of the modules beside them.
 
