@@ -261,9 +261,9 @@ def _methods(
         rate = options.lr
     elif not own:
         ends = [np.array(numbers(list(step.parameters.values()))) for step in (first, last)]
-        way = float(np.linalg.norm(ends[1] - ends[0]))
+        distance = float(np.linalg.norm(ends[1] - ends[0]))
         slope = first.gradient_norm
-        rate = float(f"{FIRST_SHARE * way / slope:.1g}") if way and slope else 0.1
+        rate = float(f"{FIRST_SHARE * distance / slope:.1g}") if distance and slope else 0.1
     content = {
         "methods": methods,
         "rate": rate,
