@@ -119,8 +119,8 @@ LINES = {
     "graph": 5324,
     "language": 3059,
     "manual": 84,
-    "minimize": 4700,
-    "pictures": 3776,
+    "minimize": 4696,
+    "pictures": 3761,
     "plotting": 1165,
     "programs": 2542,
     "rows": 572,
@@ -133,7 +133,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 228
+MODULES = 224
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
