@@ -271,9 +271,7 @@ class MinimumPlot(Thinned):
             hold = ", or hold others with --fix"
             raise UsageError(message, hint=f"leave out --points{hold}")
 
-    def show(
-        self, minimum: Minimum, problem: MinimizeProblem, others: Sequence[Minimum] = ()
-    ) -> None:
+    def show(self, minimum: Minimum, problem: MinimizeProblem, others: Sequence[Minimum]) -> None:
         """Write the plot of what was found, or add it to the output; beside it are `others`."""
         from gradcli.plotting.data import takes_points
 

@@ -341,9 +341,8 @@ def learned(
 
 def _boundary(request: Request) -> dict[str, Any] | None:
     """Return the network that a formula is of two numbers in each row, and the points; or None."""
-    columns, start = request.data, request.start
-    own = request.formula.graph.variables([request.formula.id])
-    used = {name: np.asarray(columns[name]) for name in own if name in columns}
+    own, start = request.formula.graph.variables([request.formula.id]), request.start
+    used = {name: np.asarray(request.data[name]) for name in own if name in request.data}
     two = {name: np.repeat(values[:1], 2, axis=0) for name, values in used.items()}
     shaped = _shaped(request, two)
     graph = shaped.graph
