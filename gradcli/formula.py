@@ -547,7 +547,7 @@ class Formula(Node):
 
     def span(self, node: int) -> tuple[int, int] | None:
         """Return where a node stands in the text that was parsed; None when it was not typed."""
-        return self.origin.spans().get(node) if self.origin else None
+        return self.origin.spans(node).get(node) if self.origin else None
 
 
 def parse(source: str, given: Collection[str] | Mapping[str, Shape] = ()) -> Formula:

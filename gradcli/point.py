@@ -103,7 +103,7 @@ class Point:
         )
         fault = self._explainer().value() if self._own.faults else None
         if fault is not None and not self._rescued(fault.node):
-            raise self._error(fault)
+            raise self._error(self._exact_fault() or fault)
 
     @property
     def value(self) -> Any:
@@ -144,6 +144,9 @@ class Point:
                     self.proofs[name] = found.is_proved
             if found.is_short and node in new:
                 new.discard(node)
+                fault = self._exact_fault()
+                if fault is not None:
+                    raise self._error(fault)
                 self._say_lost(name, node, found)
         return values
 
@@ -297,6 +300,19 @@ class Point:
         is_one = isinstance(made.value, float)
         self._own.numbers[self._result] = float(made.value) if is_one else made.value.astype(float)
         return True
+
+    def _exact_fault(self) -> Fault | None:
+        """Return the first step that has no value for what is exactly a fraction, if there is one.
+
+        A run in doubles may pass by it, when rounding leads it beside a pole.
+        """
+        from gradcli.exact.certain import exactly
+
+        if self._nonfinite or not self._is_certain:
+            return None
+        known, wrong = exactly(self._graph, self._result, self._exact)
+        numbers = {**self._own.numbers, **known, **dict.fromkeys(wrong, math.nan)}
+        return self._explainer(numbers, wrong).value() if wrong else None
 
     @property
     def read(self) -> frozenset[int]:
@@ -724,14 +740,22 @@ class Point:
             self._graph, self._below(derived), values, ieee=True, known=self._own
         )
 
-    def _explainer(self, numbers: dict[int, Any] | None = None) -> Explainer:
-        """Return what explains this run; `numbers` are values of derived nodes too."""
+    def _explainer(
+        self, numbers: dict[int, Any] | None = None, faults: set[int] | None = None
+    ) -> Explainer:
+        """Return what explains this run; `numbers` are values of derived nodes too.
+
+        The `faults` are the steps without a value, where others are than those of this run.
+        """
         from gradcli.programs.explain import Explainer
 
         names = self._graph.variables([self._result])
         lines = self._lines
         columns = [names[name] for name in lines.columns if name in names] if lines else []
-        values = interpreter.Values(numbers or self._own.numbers, self._own.faults)
+        own = self._own
+        values = interpreter.Values(
+            numbers or own.numbers, own.faults if faults is None else faults
+        )
         return Explainer(self._graph, self._result, values, columns)
 
     def _checked(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from gradcli.graph.literals import Numeral, number_text, value_text
+from gradcli.graph.literals import Numeral, number_text, to_decimals, to_digits, value_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Sheet(ABC):
         """Return a rounded number as text, with the zeros of --fixed behind it."""
         if self.decimals is None or value - value != 0:
             return number_text(value)
-        return f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"
+        return to_decimals(value, self.decimals)
 
     @property
     def is_rounded(self) -> bool:
@@ -81,10 +81,11 @@ class Sheet(ABC):
         return self.digits is not None or self.decimals is not None
 
     def _round(self, value: float) -> float:
+        if isinstance(value, Numeral):
+            return value
         if self.decimals is not None:
-            return round(value, self.decimals)
-        digits = TERMINAL_DIGITS if self.digits is None else self.digits
-        return value if isinstance(value, Numeral) else float(f"{value:.{min(digits, 17)}g}")
+            return float(to_decimals(value, self.decimals))
+        return to_digits(value, TERMINAL_DIGITS if self.digits is None else self.digits)
 
     def _rounded(self, value: Any) -> Any:
         if not self.is_rounded and not self.pretty:
@@ -107,7 +108,7 @@ class Sheet(ABC):
             shape = f"… {value.shape}"
             return text[: ARRAY_WIDTH - len(shape)] + shape
         if self.pretty and not self.is_rounded and digits is not None and value - value == 0:
-            return number_text(float(f"{value:.{digits}g}"))
+            return number_text(to_digits(value, digits))
         return self.number(value)
 
     @property

@@ -378,6 +378,21 @@ def test_minimize_what_diverges() -> None:
     assert found.minimum <= 1
 
 
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("2πr^2", "for a product write π*r"),
+        ("τ_1*x", "add τ_1=…"),
+        ("A^T*x", "a transpose is written A.T"),
+        ("(1 + 2i)*x", "there are no complex numbers"),
+    ],
+)
+def test_a_name_of_another_notation_is_explained(source: str, hint: str) -> None:
+    with pytest.raises(NameValueError) as caught:
+        parse(source).evaluate(A=1, x=1, r=1)
+    assert hint in str(caught.value)
+
+
 def test_minimize_mistakes() -> None:
     with pytest.raises(NameValueError, match="nothing to minimise"):
         parse("1 + 2").minimize()

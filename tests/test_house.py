@@ -111,29 +111,29 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 
 LINES = {
-    "calculus": 1862,
-    "cli": 4994,
+    "calculus": 1799,
+    "cli": 5017,
     "cluster": 473,
-    "data": 3837,
-    "exact": 2106,
-    "graph": 5324,
-    "language": 3059,
+    "data": 3891,
+    "exact": 2053,
+    "graph": 5067,
+    "language": 3039,
     "manual": 84,
     "minimize": 4696,
-    "pictures": 3761,
+    "pictures": 3760,
     "plotting": 1165,
-    "programs": 2542,
-    "rows": 572,
-    "solvers": 3853,
+    "programs": 2549,
+    "rows": 536,
+    "solvers": 3869,
     "tables": 785,
-    "uncertainty": 368,
-    "": 1860,
+    "uncertainty": 358,
+    "": 1876,
 }
 """The most lines of code of each package, and of the modules beside them.
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 224
+MODULES = 221
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

@@ -8,8 +8,15 @@ are nodes of the same kinds, so that second derivatives follow.
 from __future__ import annotations
 
 from gradcli.errors import FormulaError
-from gradcli.graph.bound import Bound, closed, inlined
-from gradcli.graph.forms import INTEGRAL, PRODUCT_OVER, ROOT, SUM_OVER
+from gradcli.graph.forms import (
+    INTEGRAL,
+    PRODUCT_OVER,
+    ROOT,
+    SUM_OVER,
+    Bound,
+    closed,
+    inlined,
+)
 from gradcli.graph.operations import (
     ADD,
     COMPARISONS,

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.calculus import reverse
-from gradcli.calculus.masks import Movement, kept
-from gradcli.calculus.reverse import expansion, local
+from gradcli.calculus.reverse import Movement, expansion, kept, local
 from gradcli.graph.operations import ADD, MULTIPLY, WHERE
 from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
 from gradcli.graph.structural import jvp
@@ -27,8 +26,7 @@ def tangents(graph: Graph, results: Sequence[int], seeds: Mapping[int, int]) -> 
     `seeds` gives the direction: for each node that moves, the node of its rate. One seed of 1 is
     the partial derivative with respect to that node.
     """
-    order = graph.reachable(results)
-    rates = _sweep(graph, order, dict(seeds))
+    rates = tangents_of_all(graph, results, seeds)
     zero = graph.constant(0)
     return [broadcast_to(graph, rates.get(result, zero), graph.shape(result)) for result in results]
 

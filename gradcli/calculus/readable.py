@@ -8,8 +8,10 @@ defined, up to rounding; it is for reading, and never what gradcli computes with
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 from functools import reduce
+from itertools import chain
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -111,18 +113,12 @@ class _Collector:
         self.typed: dict[int, int] = {}
         """For a sum in normal order, the node as the user typed it."""
         self.terms: dict[int, Terms] = {}
-        nodes = sorted(graph.walk(roots, lambda n: () if n in names else graph.rows[n][1]))
-        results = frozenset(roots)
-        self.uses: dict[int, int] = {node: int(node in results) for node in nodes}
+        nodes = sorted(graph.walk(roots, self._read))
+        self.uses = Counter(chain(frozenset(roots), *map(self._read, nodes)))
         """How many nodes read each one; to be a result is a use as well."""
-        self.inner: set[int] = set()
+        read_by_sums = chain.from_iterable(map(self._read, filter(self._is_sum, nodes)))
+        self.inner = {a for a in read_by_sums if self._is_sum(a) and self.uses[a] == 1}
         """The sums that only one longer sum reads, whose terms go straight into that one."""
-        for node in nodes:
-            for argument in () if node in names else graph.rows[node][1]:
-                self.uses[argument] += 1
-        for node in nodes:
-            if node not in names and graph.rows[node][0] in SUMS:
-                self.inner.update(a for a in graph.rows[node][1] if self._is_part_of_a_sum(a))
         for node in nodes:
             if node not in self.inner:
                 self.terms[node] = self._collected(node)
@@ -186,9 +182,11 @@ class _Collector:
     def _alone(self, atom: int) -> Terms:
         return {((atom, 1),): ONE}
 
-    def _is_part_of_a_sum(self, node: int) -> bool:
-        operation = self.graph.rows[node][0]
-        return operation in SUMS and self.uses[node] == 1 and node not in self.names
+    def _read(self, node: int) -> Sequence[int]:
+        return () if node in self.names else self.graph.rows[node][1]
+
+    def _is_sum(self, node: int) -> bool:
+        return node not in self.names and self.graph.rows[node][0] in SUMS
 
     def _sum(self, node: int) -> Terms:
         """Return the terms of a whole chain of + and -, each added once, so that it is linear."""

@@ -7,38 +7,50 @@ paths with different masks meet, each value is masked with its own. So a branch 
 contributes 0 even when its derivative is infinite there, and graphs without `where` pay nothing.
 
 The cotangent of an array has its shape: what broadcasting repeated is summed again, and of a number
-that was repeated the mask holds when it does for one of its copies. Where a partial derivative can
-be infinite, the mask also says whether the argument moves at all.
+that was repeated the mask holds when it does for one of its copies.
+
+Which nodes move at all when some nodes do is a mask too: what 0 times an infinite partial
+derivative is. `sqrt(b*x)` does not move with b where x is 0. Its derivative with respect to b is 0
+there, although the chain rule multiplies an infinite partial by 0. That is read from the graph: a
+factor that does not depend on b is 0. A rate that is 0 is not enough: `((c - 3)^4)^0.2` moves at 3,
+and its derivative there is infinite. Both modes ask for the condition, and only where a partial can
+be infinite, so that other formulas pay nothing.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 
-from gradcli.calculus.masks import (
-    Mask,
-    Movement,
-    both,
-    branch,
-    is_opposite,
-    kept,
-    narrowed,
-    pullback,
-)
 from gradcli.graph import shapes
 from gradcli.graph.node import Growing
-from gradcli.graph.operations import ADD, AND_ALSO, MULTIPLY, NOT_SO, OR_ELSE, TABLE, WHERE
-from gradcli.graph.simplify import INDEX, DerivedNode, broadcast_to, simplified
-from gradcli.graph.structural import vjp
+from gradcli.graph.operations import (
+    ADD,
+    AND_ALSO,
+    CONSTANT_POWER,
+    DIVIDE,
+    MULTIPLY,
+    NAMED_CONSTANT,
+    NEGATE,
+    NOT_SO,
+    OR_ELSE,
+    SCALED,
+    TABLE,
+    WHERE,
+)
+from gradcli.graph.simplify import INDEX, DerivedNode, broadcast_to, is_condition, simplified
+from gradcli.graph.structural import EACH, jvp, read, vjp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from gradcli.graph.node import Graph
 
-
+COLLAPSE = TABLE["collapse"]
+Mask = int | None
+"""Says of which numbers of a node something holds: a node that is not 0 there, or None, which is
+"everywhere". A mask may be smaller than the array that it speaks of: it is broadcast."""
 Cotangent = tuple[Mask, int]
 """The derivative of the result with respect to a node, (mask, value): the value where the mask
 holds, 0 elsewhere."""
@@ -86,9 +98,17 @@ def input_cotangents(
     `slope` is the derivative of the result with respect to the node, and has its shape. All that
     lies between the node and its inputs is passed through.
     """
-    sweep = Sweep(graph, graph.below(node, inputs), by, free=by)
-    cotangents = sweep.run({node: (None, slope)})
-    return {below: masked(graph, below, cotangents[below]) for below in by if below in cotangents}
+    cotangents = _passed(graph, node, (None, slope), inputs, by)
+    return {below: masked(graph, below, part) for below, part in cotangents.items()}
+
+
+def _passed(
+    graph: Graph, root: int, cotangent: Cotangent, inputs: Collection[int], by: Collection[int]
+) -> dict[int, Cotangent]:
+    """Return what a node adds to the cotangents of those of `inputs` below it that are in `by`."""
+    sweep = Sweep(graph, graph.below(root, inputs), by, free=by)
+    cotangents = sweep.run({root: cotangent})
+    return {below: cotangents[below] for below in by if below in cotangents}
 
 
 class Sweep:
@@ -142,8 +162,12 @@ class Sweep:
             if cotangent is None or node not in active:
                 continue
             operation = rows[node][0]
+            parts: Iterable[tuple[int, Cotangent]]
             if operation.expansion is not None:
-                parts = _expansion_vjp(graph, node, cotangent, active)
+                arguments = dict.fromkeys(rows[node][1])
+                wanted = [argument for argument in arguments if argument in active]
+                expanded = expansion(graph, node)
+                parts = _passed(graph, expanded, cotangent, arguments, wanted).items()
             elif operation.structural:
                 parts = self._structural_vjp(node, cotangent)
             else:
@@ -232,20 +256,9 @@ def _summed_to_argument(graph: Graph, node: int, argument: int, cotangent: Cotan
     if mask is not None and shapes.broadcast(graph.shape(mask), shape) != shape:
         # Numbers of different masks are about to be added up: each is masked before.
         value = masked(graph, node, cotangent)
-        mask = narrowed(graph, mask, whole, shape) if graph.rows[argument][1] else None
-    return mask, graph.add(TABLE["collapse"], (value,), shape)
-
-
-def _expansion_vjp(
-    graph: Graph, node: int, cotangent: Cotangent, active: Collection[int]
-) -> Iterable[tuple[int, Cotangent]]:
-    """Return what an operation with an expansion adds to the cotangents of its arguments."""
-    arguments = graph.rows[node][1]
-    expanded = expansion(graph, node)
-    wanted = [argument for argument in dict.fromkeys(arguments) if argument in active]
-    sweep = Sweep(graph, graph.below(expanded, arguments), wanted, free=wanted)
-    cotangents = sweep.run({expanded: cotangent})
-    return [(argument, cotangents[argument]) for argument in wanted if argument in cotangents]
+        seen = graph.add(COLLAPSE, (counted(graph, mask, node).id,), shape)
+        mask = seen if graph.rows[argument][1] else None
+    return mask, graph.add(COLLAPSE, (value,), shape)
 
 
 def expansion(graph: Graph, node: int) -> int:
@@ -315,16 +328,137 @@ def _either_or(graph: Graph, first: tuple[int, int], second: tuple[int, int]) ->
     """Return the sum when the masks are c and not c, perhaps both below an outer mask."""
     outer, inner = _innermost(graph, first[0])
     other_outer, other_inner = _innermost(graph, second[0])
-    if outer != other_outer:
-        return None
-    if not is_opposite(graph, inner, other_inner):
-        return None
-    branches = (inner, first[1], second[1])
-    if graph.rows[inner][0] is NOT_SO and graph.rows[inner][1] == (other_inner,):
-        branches = (other_inner, second[1], first[1])
-    return outer, simplified(graph, WHERE, branches)
+    here, there = (inner, first[1]), (other_inner, second[1])
+    for (condition, value), (opposite, otherwise) in ((here, there), (there, here)):
+        if outer == other_outer and is_negation(graph, opposite, condition):
+            return outer, simplified(graph, WHERE, (condition, value, otherwise))
+    return None
 
 
 def _innermost(graph: Graph, mask: int) -> tuple[int | None, int]:
     operation, arguments, _ = graph.rows[mask]
     return (arguments[0], arguments[1]) if operation is AND_ALSO else (None, mask)
+
+
+# ---------------------------------------------------------------- masks
+
+
+def branch(graph: Graph, node: int, position: int) -> int:
+    """Return where a `where` has the numbers of the branch at this position, 1 or 2."""
+    condition = graph.rows[node][1][0]
+    return condition if position == 1 else simplified(graph, NOT_SO, (condition,))
+
+
+def both(graph: Graph, first: Mask, second: Mask) -> Mask:
+    """Return where two masks hold."""
+    if first is None or second is None:
+        return first if second is None else second
+    return simplified(graph, AND_ALSO, (first, second))
+
+
+def either(graph: Graph, masks: Iterable[Mask]) -> Mask:
+    """Return where at least one of the masks holds; a mask and its opposite hold everywhere."""
+    found: int | None = None
+    for mask in masks:
+        if mask is None:
+            return None
+        if found is not None and (
+            is_negation(graph, found, mask) or is_negation(graph, mask, found)
+        ):
+            return None
+        found = mask if found is None else simplified(graph, OR_ELSE, (found, mask))
+    return graph.constant(0) if found is None else found
+
+
+def is_negation(graph: Graph, mask: int, condition: int) -> bool:
+    """Return whether a mask is written as the negation of a condition."""
+    operation, arguments, _ = graph.rows[mask]
+    return operation is NOT_SO and arguments == (condition,)
+
+
+def kept(graph: Graph, mask: Mask, value: int) -> int:
+    """Return the value where the mask holds, else 0."""
+    if mask is None:
+        return value
+    return simplified(graph, WHERE, (mask, value, graph.constant(0)))
+
+
+def counted(graph: Graph, mask: Mask, node: int) -> DerivedNode:
+    """Return an array of the shape of a node with 1 where the mask holds and 0 elsewhere."""
+    if mask is None or not is_condition(graph, mask):
+        mask = kept(graph, mask, graph.constant(1))
+    return DerivedNode(graph, broadcast_to(graph, mask, graph.shape(node)))
+
+
+def pushforward(graph: Graph, node: int, masks: Mapping[int, Mask]) -> int:
+    """Return which numbers of a linear operation depend on those of its arguments in the masks.
+
+    `masks` are given by the position of the argument; the other arguments stay, and what is
+    multiplied with a 0 of theirs has no effect.
+    """
+    operation, arguments, payload = graph.rows[node]
+    stay = len(masks) < len(arguments) and operation.linear == EACH
+    units = [counted(graph, argument if stay else None, argument) for argument in arguments]
+    counts = {i: counted(graph, mask, arguments[i]) for i, mask in masks.items()}
+    return int(jvp(operation, counts, DerivedNode(graph, node), units, payload).id)
+
+
+def pullback(graph: Graph, node: int, mask: Mask) -> Callable[[int], int]:
+    """Return which numbers of an argument, by its position, an operation on arrays reads.
+
+    `mask` says which numbers of its value count.
+    """
+    operation, arguments, payload = graph.rows[node]
+    # All factors are 1: nothing that is read is taken for 0.
+    units = [counted(graph, None, argument) for argument in arguments]
+    f, count = DerivedNode(graph, node), counted(graph, mask, node)
+    return lambda position: int(read(operation, position, count, f, units, payload).id)
+
+
+class Movement:
+    """The masks of the numbers that move when the nodes `free` do; `active` depend on those."""
+
+    def __init__(self, graph: Graph, free: Collection[int], active: Collection[int]) -> None:
+        self._graph = graph
+        self._free = free
+        self._active = active
+        self._moving: dict[int, Mask] = {}
+        self._nonzero: dict[int, Mask] = {}
+
+    def mask(self, node: int) -> Mask:
+        """Return where an active node moves."""
+        if node not in self._moving:
+            for below in self._graph.below(node, self._moving):
+                self._nonzero[below] = self._not_zero(below)
+                self._moving[below] = self._moves(below) if below in self._active else None
+        return self._moving[node]
+
+    def _moves(self, node: int) -> Mask:
+        graph = self._graph
+        operation, arguments, _ = graph.rows[node]
+        if node in self._free:
+            return None
+        masks = {
+            position: self._moving[argument]
+            for position, argument in enumerate(arguments)
+            if argument in self._active
+        }
+        if operation.structural:
+            if not operation.linear or all(mask is None for mask in masks.values()):
+                return None
+            return pushforward(graph, node, masks)
+        if operation is WHERE:
+            masks = {i: both(graph, branch(graph, node, i), way) for i, way in masks.items() if i}
+        return both(graph, either(graph, masks.values()), self._nonzero[node])
+
+    def _not_zero(self, node: int) -> Mask:
+        """Return where the factors of a product that do not move are not 0."""
+        operation, arguments, payload = self._graph.rows[node]
+        if node not in self._active:
+            is_number = operation is NAMED_CONSTANT or bool(self._graph.number(node))
+            return None if is_number else node
+        if operation is MULTIPLY or operation is SCALED:
+            return both(self._graph, *[self._nonzero[argument] for argument in arguments])
+        if operation in {NEGATE, DIVIDE} or (operation is CONSTANT_POWER and payload > 0):
+            return self._nonzero[arguments[0]]
+        return None

@@ -9,6 +9,7 @@ formula of [x, y] is one of numbers. The values are those of the original wherev
 from __future__ import annotations
 
 from functools import reduce
+from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -94,22 +95,20 @@ def _typed(
     nodes = [node for node in graph.reachable(roots) if node not in own]
     if not any(graph.rows[node][0].spelled or graph.rows[node][0].binds for node in nodes):
         return list(roots)
-    made: dict[int, int] = {}
-    for node in nodes:
-        operation, arguments, payload = graph.rows[node]
-        changed = tuple([made.get(argument, argument) for argument in arguments])
+
+    def add(graph: Graph, operation: Operation, arguments: tuple[int, ...], payload: Any) -> int:
         if operation.spelled is not None:
-            handles = [DerivedNode(graph, argument) for argument in changed]
-            inputs = operation.with_payload(handles, payload)
-            made[node] = operation.spelled(DerivedNode(graph, node), *inputs).id
-        elif operation.binds:
+            handles = [DerivedNode(graph, argument) for argument in arguments]
+            typed: int = operation.spelled(None, *operation.with_payload(handles, payload)).id
+            return typed
+        if operation.binds:
             from gradcli.calculus import bound
 
-            whole = graph.add(operation, changed, payload)
-            made[node] = bound.spelled(graph, whole, of_body)
-        elif changed != arguments:
-            made[node] = simplified(graph, operation, changed, payload)
-    return [made.get(root, root) for root in roots]
+            return bound.spelled(graph, graph.add(operation, arguments, payload), of_body)
+        return simplified(graph, operation, arguments, payload)
+
+    made = graph.copy(graph, nodes, {node: node for node in own}, add)
+    return [made[root] for root in roots]
 
 
 def _typed_body(graph: Graph, root: int) -> int:
@@ -200,7 +199,10 @@ class _Parts:
         if rule is not None:
             return (yield from rule(self, node, part))
         if not arguments:
-            return self.indexed(node, part)
+            number = None if is_whole else _filling(operation, part)
+            if number is None:
+                return self.indexed(node, part)
+            return broadcast_to(graph, graph.constant(number), shape_of(part))
         if (
             operation.level == COMPARISON
             and not is_whole
@@ -209,7 +211,7 @@ class _Parts:
             return self.indexed((yield node, whole(shape)), part)
         if operation.shape is not None:
             found = yield from _each((a, whole(graph.shape(a))) for a in arguments)
-            return self.indexed(self.like(node, operation, tuple(found), payload), part)
+            return self.indexed(graph.add(operation, tuple(found), payload), part)
         found = yield from _each((a, aligned(part, shape, graph.shape(a))) for a in arguments)
         return (yield from self.elementwise(operation, tuple(found), payload, shape_of(part)))
 
@@ -222,39 +224,27 @@ class _Parts:
         operation = self.graph.rows[node][0]
         return not self.graph.shape(node) or operation in {ARRAY, VARIABLE}
 
-    def like(self, node: int, operation: Operation, arguments: tuple[int, ...], key: Any) -> int:
-        if arguments == self.graph.rows[node][1]:
-            return node
-        return simplified(self.graph, operation, arguments, key)
-
     def elementwise(
         self, operation: Operation, arguments: tuple[int, ...], payload: Any, shape: Shape
     ) -> Steps:
         """Return an operation number by number: what is 0 but in a part of it stays so."""
         graph = self.graph
-        arguments = tuple([self._narrow(argument, shape) for argument in arguments])
+        zero = graph.constant(0)
+        arguments = tuple([zero if self.is_zero(a) else self._narrow(a, shape) for a in arguments])
         if operation is WHERE and (value := graph.number(arguments[0])) is not None:
             return broadcast_to(graph, arguments[1 if value else 2], shape)
-        first = arguments[0]
-        if operation in {ADD, SUBTRACT} and self.is_zero(arguments[1]):
-            return broadcast_to(graph, first, shape)
-        if operation is ADD and self.is_zero(first):
-            return broadcast_to(graph, arguments[1], shape)
         scaling = arguments if operation in {MULTIPLY, SCALED} else ()
-        scaling = (first,) if operation in {NEGATE, DIVIDE, RATIO} else scaling
-        if any(self.is_zero(argument) for argument in scaling):
+        scaling = arguments[:1] if operation in {NEGATE, DIVIDE, RATIO} else scaling
+        if zero in scaling:
             return self.zero(shape)
-        for position, argument in enumerate(scaling):
-            row, inputs, where = graph.rows[argument]
+        for argument in scaling:
+            row, _, where = graph.rows[argument]
             if row is SCATTER and where[1] == shape:
                 part = normalised(where[0], shape)
-                changed = []
-                for other, node in enumerate(arguments):
-                    if other == position:
-                        changed.append(inputs[0])
-                    else:
-                        changed.append((yield node, aligned(part, shape, graph.shape(node))))
-                inner = self.elementwise(operation, tuple(changed), payload, shape_of(part))
+                parts = yield from _each(
+                    (a, aligned(part, shape, graph.shape(a))) for a in arguments
+                )
+                inner = self.elementwise(operation, tuple(parts), payload, shape_of(part))
                 return self.scattered((yield from inner), part, shape)
         return broadcast_to(graph, simplified(graph, operation, arguments, payload), shape)
 
@@ -334,10 +324,11 @@ class _Parts:
             inside = [position for position, axis in enumerate(ranges) if axis in axes]
             inner = yield from self.summed(arguments[0], inside)
             return self.scattered(inner, kept, rest)
-        if node not in self.own and operation is NEGATE:
-            inner = yield from self.summed(arguments[0], axes)
-            return simplified(graph, NEGATE, (inner,))
-        if node not in self.own and operation in {ADD, SUBTRACT} and any(map(self.thin, arguments)):
+        # Most of an array in a part of zeros, or of a repeated number, need not be added up.
+        is_short = any(graph.rows[argument][0] in {SCATTER, BROADCAST} for argument in arguments)
+        if node not in self.own and (
+            operation is NEGATE or (operation in {ADD, SUBTRACT} and is_short)
+        ):
             sides = []
             for argument in arguments:
                 side = yield from self.summed(broadcast_to(graph, argument, shape), axes)
@@ -351,10 +342,6 @@ class _Parts:
             node = self.reduced(SUM, node, axis)
         return node
 
-    def thin(self, node: int) -> bool:
-        """Return whether most of a node need not be added up."""
-        return self.graph.rows[node][0] in {SCATTER, BROADCAST}
-
 
 # ---------------------------------------------------------------- rules of operations on arrays
 
@@ -365,6 +352,13 @@ def _each(wanted: Iterable[tuple[int, Part]]) -> Generator[tuple[int, Part], int
     for one in wanted:
         found.append((yield one))  # noqa: PERF401
     return found
+
+
+def _filling(operation: Operation, part: Part) -> float | None:
+    """Return the number that a part of zeros, ones or the unit matrix is made of, if it is one."""
+    if operation is EYE and all(isinstance(item, int) for item in part):
+        return float(part[0] == part[1])
+    return {ZEROS: 0.0, ONES: 1.0}.get(operation)
 
 
 def _of_array(parts: _Parts, node: int, part: Part) -> Steps:
@@ -404,18 +398,16 @@ def _common(filled: int | range, wanted: int | range) -> tuple[int | range, int 
     meets = [position for position, entry in enumerate(second) if entry in first]
     if not meets:
         return None
-    start, stop = [first.index(second[position]) for position in (meets[0], meets[-1])]
+    inside = [first.index(second[position]) for position in meets]
     if isinstance(filled, int) or isinstance(wanted, int):
-        return start, meets[0]
-    return _through(start, stop, len(meets)), _through(meets[0], meets[-1], len(meets))
+        return inside[0], meets[0]
+    return _progression(inside), _progression(meets)
 
 
-def _through(first: int, last: int, count: int) -> range:
-    """Return so many whole numbers at equal distances."""
-    if count == 1:
-        return range(first, first + 1)
-    step = (last - first) // (count - 1)
-    return range(first, last + (1 if step > 0 else -1), step)
+def _progression(numbers: Sequence[int]) -> range:
+    """Return whole numbers at equal distances as a range."""
+    step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+    return range(numbers[0], numbers[-1] + (1 if step > 0 else -1), step)
 
 
 def _of_broadcast(parts: _Parts, node: int, part: Part) -> Steps:
@@ -552,23 +544,7 @@ def _of_matmul(parts: _Parts, node: int, part: Part) -> Steps:
             continue
         product = (inputs[0], factor)
         return (yield from parts.elementwise(MULTIPLY, product, None, shape_of(part)))
-    return parts.like(node, MATMUL, (first, second), None)
-
-
-def _of_filled(parts: _Parts, node: int, part: Part) -> Steps:
-    """Return a part of zeros, ones or the unit matrix."""
-    graph = parts.graph
-    if part == whole(graph.shape(node)):
-        return node
-    yield from ()
-    operation = graph.rows[node][0]
-    if operation is not EYE:
-        number = graph.constant(float(operation is ONES))
-        return broadcast_to(graph, number, shape_of(part))
-    row, column = part
-    if isinstance(row, int) and isinstance(column, int):
-        return graph.constant(float(row == column))
-    return parts.indexed(node, part)
+    return graph.add(MATMUL, (first, second))
 
 
 RULES: dict[Operation, Rule] = {
@@ -582,7 +558,6 @@ RULES: dict[Operation, Rule] = {
     SUM: _of_sum,
     CUMSUM: _of_cumsum,
     MATMUL: _of_matmul,
-    **dict.fromkeys((ZEROS, ONES, EYE), _of_filled),
     **{TABLE[name]: _of_reduction for name in ("prod", "mean", "greatest", "least", "norm")},
 }
 """Operations whose parts are parts of their arguments; of others the whole is computed."""
@@ -635,14 +610,9 @@ def key_of(part: Part, shape: Shape) -> Key:
         if isinstance(item, int):
             items.append(item)
             continue
-        start: int | None = item.start
-        stop: int | None = item[-1] + (1 if item.step > 0 else -1) if item else item.start
-        step = item.step if len(item) > 1 else 1
-        if item and step > 0:
-            start, stop = start or None, None if stop == length else stop
-        elif item:
-            start, stop = None if start == length - 1 else start, None if stop == -1 else stop
-        items.append((start, stop, None if step == 1 else step))
+        end = item[-1] + (1 if item.step > 0 else -1) if item else item.start
+        keys = product((None, item.start), (None, end), (None, item.step))
+        items.append(next(key for key in keys if range(length)[slice(*key)] == item))
     while items and items[-1] == (None, None, None):
         items.pop()
     return tuple(items)
@@ -651,21 +621,20 @@ def key_of(part: Part, shape: Shape) -> Key:
 def composed(outer: Part, inner: Part) -> Part:
     """Return the part of a part."""
     remaining = iter(inner)
-    return tuple([i if isinstance(i, int) else _taken(i, next(remaining)) for i in outer])
+    return tuple([i if isinstance(i, int) else _entries(i, next(remaining)) for i in outer])
 
 
-def _taken(entries: range, wanted: int | range) -> int | range:
+def _entries(entries: range, wanted: int | range) -> int | range:
     """Return the entries at some positions."""
     if isinstance(wanted, int):
         return entries[wanted]
-    return _through(entries[wanted[0]], entries[wanted[-1]], len(wanted)) if wanted else range(0)
+    found = entries[wanted.start : wanted.stop if wanted.stop >= 0 else None : wanted.step]
+    return _progression(found) if found else found
 
 
 def aligned(part: Part, shape: Shape, other: Shape) -> Part:
     """Return the part of an array of shape `other` that a part of what it is broadcast to reads."""
     more = len(shape) - len(other)
-    items = []
-    for item, long, length in zip(part[more:], shape[more:], other, strict=True):
-        short = 0 if isinstance(item, int) else range(1)
-        items.append(item if length == long else short)
-    return tuple(items)
+    first = [0 if isinstance(item, int) else range(1) for item in part[more:]]
+    wanted = zip(part[more:], first, shape[more:], other, strict=True)
+    return tuple([item if length == long else one for item, one, long, length in wanted])

@@ -18,7 +18,7 @@ from gradcli.graph.simplify import DerivedNode
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from gradcli.graph.node import Graph
 
@@ -52,7 +52,8 @@ def squares(
     on the parameters.
     """
     moving = graph.depending_on(parameters, graph.reachable([result]))
-    summed, factor = _without_factors(graph, result)
+    summed, factors = _split(graph, result, lambda node: (graph.fixed(node) or 0) > 0)
+    factor = _scale(graph, factors)
     operation, arguments, payload = graph.rows[summed]
     if operation in {MEAN, MSE}:
         factor /= prod(sized(broadcast(*map(graph.shape, arguments)), rows))
@@ -76,24 +77,38 @@ def squares(
     return Squares(residual, weight, *_response(graph, residual, moving), factor)
 
 
-def _without_factors(graph: Graph, node: int) -> tuple[int, float]:
-    """Return the node without the positive numbers that it is multiplied with, and their product.
+def _split(
+    graph: Graph, node: int, is_factor: Callable[[int], bool]
+) -> tuple[int, list[tuple[int, bool]]]:
+    """Return a node without its factors, and these with whether they divide.
 
-    Divisors count as factors too.
+    `is_factor` says what counts as a factor.
     """
-    factor = 1.0
+    factors: list[tuple[int, bool]] = []
     while True:
         operation, arguments, _ = graph.rows[node]
         if operation not in {MULTIPLY, DIVIDE}:
-            return node, factor
-        first, second = [graph.fixed(argument) for argument in arguments]
-        if operation is MULTIPLY and first is not None and first > 0:
-            factor, node = factor * first, arguments[1]
-        elif second is not None and second > 0:
-            factor = factor / second if operation is DIVIDE else factor * second
-            node = arguments[0]
+            return node, factors
+        left, right = arguments
+        if operation is MULTIPLY and is_factor(left):
+            factors.append((left, False))
+            node = right
+        elif is_factor(right):
+            factors.append((right, operation is DIVIDE))
+            node = left
         else:
-            return node, factor
+            return node, factors
+
+
+def _scale(graph: Graph, factors: Iterable[tuple[int, bool]]) -> float:
+    """Return the product of factors; 0 where one depends on a name."""
+    scale = 1.0
+    for factor, divides in factors:
+        number = graph.fixed(factor)
+        if not number:
+            return 0.0
+        scale = scale / number if divides else scale * number
+    return scale
 
 
 def _square(
@@ -103,24 +118,11 @@ def _square(
 
     The factors are not `moving`.
     """
-    factors: list[tuple[int, bool]] = []
-    while True:
-        operation, arguments, payload = graph.rows[node]
-        if operation is CONSTANT_POWER and payload == 2:
-            return arguments[0], factors
-        if operation not in {MULTIPLY, DIVIDE}:
-            return None
-        left, right = arguments
-        if operation is MULTIPLY and left == right:
-            return left, factors
-        if operation is MULTIPLY and left not in moving:
-            factors.append((left, False))
-            node = right
-        elif right not in moving:
-            factors.append((right, operation is DIVIDE))
-            node = left
-        else:
-            return None
+    square, factors = _split(graph, node, lambda factor: factor not in moving)
+    operation, arguments, payload = graph.rows[square]
+    is_square = operation is CONSTANT_POWER and payload == 2
+    is_product = operation is MULTIPLY and arguments[0] == arguments[1]
+    return (arguments[0], factors) if is_square or is_product else None
 
 
 def _weighted_square(
@@ -163,23 +165,9 @@ def sum_of_terms(graph: Graph, result: int, parameters: Collection[int]) -> int 
     moving = graph.depending_on(parameters, graph.reachable([result]))
     residuals: list[int] = []
     for term, sign in graph.terms(result, moving.__contains__):
-        found = _scaled_square(graph, term, moving)
-        if found is None or sign * found[1] <= 0 or graph.shape(found[0]):
+        found = _square(graph, term, moving) if term in moving else None
+        scale = 0.0 if found is None else sign * _scale(graph, found[1])
+        if found is None or scale <= 0 or graph.shape(found[0]):
             return None
-        residual = DerivedNode(graph, found[0]) * (sign * found[1]) ** 0.5
-        residuals.append(residual.id)
+        residuals.append((DerivedNode(graph, found[0]) * scale**0.5).id)
     return graph.add(TABLE["array"], tuple(residuals))
-
-
-def _scaled_square(graph: Graph, node: int, moving: Collection[int]) -> tuple[int, float] | None:
-    """Return e and c of c*e^2; None when the node is something else, or does not move."""
-    found = _square(graph, node, moving) if node in moving else None
-    if found is None:
-        return None
-    scale = 1.0
-    for factor, divides in found[1]:
-        number = graph.fixed(factor)
-        if not number:
-            return None
-        scale = scale / number if divides else scale * number
-    return found[0], scale

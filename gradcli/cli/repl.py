@@ -14,7 +14,15 @@ from contextlib import suppress
 from gradcli.cli import arguments
 from gradcli.cli.batch import statements
 from gradcli.cli.output import Output, complain, error, say_notes, width
-from gradcli.errors import ExitCode, GradcliError, NameValueError, Terminated, UsageError, printable
+from gradcli.errors import (
+    ExitCode,
+    FormulaError,
+    GradcliError,
+    NameValueError,
+    Terminated,
+    UsageError,
+    printable,
+)
 from gradcli.formula import parse
 from gradcli.graph.literals import value_text
 from gradcli.language.bindings import binding
@@ -79,15 +87,21 @@ class Session:
         line = line.strip().removeprefix("$ ").removeprefix("gradcli ").strip()
         word, _, rest = line.partition(" ")
         own: dict[str, Callable[[str], None]] = {"help": _help, "vars": self._vars}
-        own |= {"save": self._save, "quit": _quit, "exit": _quit}
+        own |= {"save": self._save, **dict.fromkeys(("quit", "exit", "quit()", "exit()"), _quit)}
         is_word = word not in self.known() and not rest.lstrip().startswith("=")
         if is_word and word in own:
             own[word](rest.strip())
         elif is_word and word in COMMANDS:
             self._command(word, rest)
         else:
-            for part in parts_of(line):
-                self._statement(part)
+            try:
+                for part in parts_of(line):
+                    self._statement(part)
+            except FormulaError:
+                if not _has_options(line):
+                    raise
+                message = "options stand behind a word"
+                raise UsageError(message, hint=f"write eval {line}") from None
 
     def _statement(self, text: str) -> None:
         head, body = _definition(text)
@@ -274,6 +288,14 @@ def parts_of(line: str) -> list[str]:
         for start, end in statements(tokens)
         if end > start
     ]
+
+
+def _has_options(line: str) -> bool:
+    """Return whether options of eval stand in a line that begins with no word."""
+    from gradcli.cli.options import Eval
+
+    words = {word.partition("=")[0] for word in line.split() if word.startswith("--")}
+    return any(words & {*record.flags} for record in Eval.records().values())
 
 
 def _definition(text: str) -> tuple[list[str], str]:

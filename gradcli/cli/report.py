@@ -232,11 +232,11 @@ def _quantity(
         return Quantity(name, float("nan"), None, f"{name}: {error.message}")
     if known is None:
         return Quantity(name, point.value, None)
-    from gradcli.uncertainty.propagation import Saved, inputs, propagate
+    from gradcli.uncertainty.propagation import of_fit, propagate
 
-    saved = Saved(known["names"], known["matrix"], known["degrees_of_freedom"]).of(own)
+    fitted = of_fit(known["names"], known["matrix"], known["degrees_of_freedom"])
     try:
-        return Quantity(name, point.value, propagate(point, inputs({}, None, saved)))
+        return Quantity(name, point.value, propagate(point, fitted.only(own)))
     except MathematicsError as error:
         warning = f"{name} has no standard error: {error.message}"
         return Quantity(name, point.value, None, warning)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gradcli.point import Point
     from gradcli.programs.trace import Step
     from gradcli.tables.uncertain import RowErrors
-    from gradcli.uncertainty.propagation import Inputs, Samples, Saved, Uncertainty
+    from gradcli.uncertainty.propagation import Inputs, Samples, Uncertainty
 
 
 def relative(slopes: Mapping[str, Any], problem: Problem, point: Any) -> dict[str, Any]:
@@ -52,14 +52,14 @@ class Errors:
     """The errors of a command's names: of its words, its options and a saved fit."""
 
     def __init__(self, options: Eval | Grad | Draw | None = None) -> None:
-        self._saved: Saved | None = None
+        self._fitted: Inputs | None = None
         """What the fit of --params knows about the errors of its parameters."""
         if options is not None and options.params is not None:
             from gradcli.data.parameters import covariance
-            from gradcli.uncertainty.propagation import Saved
+            from gradcli.uncertainty.propagation import of_fit
 
             known = covariance(options.params)
-            self._saved = None if known is None else Saved(*known)
+            self._fitted = None if known is None else of_fit(*known)
         if not isinstance(options, Uncertain):
             options = Eval()
         self.correlations = {pair: float(text) for pair, text in options.correlate.items()}
@@ -79,9 +79,9 @@ class Errors:
         Raises NameValueError for names that the formula does not use.
         """
         errors = {**problem.errors, **self.numbers}
-        if not (errors or self.is_asked or self._saved):
+        if not (errors or self.is_asked or self._fitted):
             return None
-        from gradcli.uncertainty.propagation import inputs
+        from gradcli.uncertainty.propagation import NONE, inputs
 
         own = problem.formula.free_names
         for name in {**self.numbers, **self.columns}:
@@ -91,10 +91,8 @@ class Errors:
             if name in problem.errors:
                 message = f"{name} has two errors, one behind ± and one of --sigma-of"
                 raise NameValueError(message, hint="leave out one of them")
-        saved = None
-        if self._saved is not None:
-            saved = self._saved.of([name for name in own if name not in errors])
-        found = inputs(errors, self.correlations, saved)
+        fitted = (self._fitted or NONE).only([name for name in own if name not in errors])
+        found = inputs(errors, self.correlations, fitted)
         if not found.names and self.is_asked and not self.columns:
             message = "no name of the formula has an error"
             raise NameValueError(message, hint="give errors as x=1.0±0.1, or --sigma-of x=0.1")
@@ -126,6 +124,13 @@ class Errors:
         inputs = self.of(problem) if is_wanted else None
         if inputs is None:
             return None
+        for name in {**self.numbers, **self.columns}:
+            if name in problem.data:
+                message = (
+                    f"the formula has one value for all rows; errors of {name} do not go into it"
+                )
+                hint = f"leave out --sigma-of {name}, or write the formula of a row"
+                raise UsageError(problem.prefix + message, hint=hint)
         try:
             found = propagate(point, inputs)
         except (MathematicsError, ShapeError) as error:

@@ -27,11 +27,20 @@ MOST_CLASSES = 100_000
 """The most different texts of a column that --classes turns into numbers."""
 
 # Patterns as text: re compiles each at its first use, which most runs never come to.
-DECIMAL_COMMA = r"[+-]?[0-9]*,[0-9]+(?:[eEdD][+-]?[0-9]+)?%?"
-THOUSANDS = r"[+-]?[0-9]{1,3}(?:([,.' _])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]*)?%?"
+GROUPS = r"[+-]?[0-9]{1,3}([,.' _])[0-9]{3}(?:\1[0-9]{3})*(?:[.,][0-9]*)?%?"
+ALIKE = {" ": "\u00a0\u202f\u2009", "'": "\u2019"}
+"""What typography writes between groups of digits in the place of a blank or an apostrophe."""
 FRACTION = r"\.([0-9]+)"
 INFINITE = r"(?i)[+-]?inf(?:inity)?"
-DATE = r"[0-9]{1,4}([-./])[0-9]{1,2}\1[0-9]{1,4}(?:[T ].*)?|[0-9]{1,2}:[0-9]{2}.*"
+DATE = r"[0-9]{1,4}([-./])[0-9]{1,2}\1[0-9]{1,4}(?:,?[T ].*)?|[0-9]{1,2}:[0-9]{2}.*"
+DAYS = "%d.%m.%Y %d.%m.%y %d/%m/%Y %m/%d/%Y %d/%m/%y %m/%d/%y %d-%m-%Y %m-%d-%Y %Y/%m/%d %Y.%m.%d"
+TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
+DATE_FORMS = (
+    *TIMES,
+    *(f"{day}{time}" for day in DAYS.split() for time in ("", *(f" {time}" for time in TIMES))),
+    *(f"{day}, {time}" for day in DAYS.split() for time in TIMES),
+)
+"""Forms of dates besides ISO 8601, for datetime.strptime."""
 
 MAY_VANISH = rb"[eEdD]-0*[1-9][0-9][0-9]|0{200}"
 """What stands in a number other than 0 whose nearest double is 0.
@@ -104,7 +113,7 @@ class Notation:
         return value
 
     def _match(self, cell: str) -> re.Match[str] | None:
-        return self._pattern.fullmatch(cell.strip(" \t").replace(MINUS, "-"))
+        return self._pattern.fullmatch(_typed(cell, self.thousands))
 
     def _double(self, match: re.Match[str]) -> float:
         mantissa, exponent, percent = match.groups()
@@ -115,18 +124,33 @@ class Notation:
         return float(f"{mantissa.replace(self.decimal, '.')}e{power}")
 
     def _why_not(self, cell: str) -> tuple[str, str | None]:
-        text = cell.strip(" \t").replace(MINUS, "-")
+        text = _typed(cell, "".join(ALIKE))
         if re.fullmatch(INFINITE, text):
             return "is not a finite number", None
+        grouped = re.fullmatch(GROUPS, text)
+        mark = grouped[1] if grouped and not self.thousands else self.thousands
         hints = []
-        grouped = re.fullmatch(THOUSANDS, text)
-        if grouped and not self.thousands and grouped[1] != self.decimal:
-            shown = "' '" if grouped[1] == " " else f'"{grouped[1]}"' if grouped[1] == "'" else None
-            digits = re.sub("[^0-9]", "", text.partition(".")[0] if grouped[1] == "," else text)
-            hints.append(f"--thousands {shown or grouped[1]} reads it as {digits[:40]}")
-        if re.fullmatch(DECIMAL_COMMA, text) and self.decimal == ".":
-            hints.append(f"--decimal , reads it as {text.replace(',', '.')[:40]}")
-        return "is not a number", "; ".join(hints) or None
+        for decimal, thousands in ((self.decimal, mark), (",", self.thousands), (",", mark)):
+            words = [f"--thousands {_quoted(thousands)}"] if thousands != self.thousands else []
+            words += [f"--decimal {decimal}"] if decimal != self.decimal else []
+            if words and decimal != thousands and Notation(decimal, thousands).is_number(text):
+                digits = text.replace(thousands, "") if thousands else text
+                hints.append(f"{' '.join(words)} reads it as {digits.replace(decimal, '.')[:40]}")
+        return "is not a number", "; ".join(dict.fromkeys(hints)) or None
+
+
+def _typed(cell: str, marks: str) -> str:
+    """Return a cell as it is typed, with these marks between groups in the place of those alike."""
+    text = cell.strip(" \t").replace(MINUS, "-")
+    for mark in () if text.isascii() else marks:
+        for other in ALIKE.get(mark, ""):
+            text = text.replace(other, mark)
+    return text
+
+
+def _quoted(mark: str) -> str:
+    """Return a mark between groups of digits as a shell reads it."""
+    return {" ": "' '", "'": '"\'"'}.get(mark, mark)
 
 
 class TextOptions(NamedTuple):
@@ -197,6 +221,27 @@ class Dialect(NamedTuple):
             at += 1
             while self.separator == " " and line[at] == " ":
                 at += 1
+
+
+def date_hint(name: str, cell: str) -> str | None:
+    """Return the options that read a cell of a column as a date; None where it is none."""
+    if not re.fullmatch(DATE, cell):
+        return None
+    try:
+        Dates()[cell]
+    except CellError:
+        forms = [form for form in DATE_FORMS if _has_form(cell, form)]
+        options = [f"--dates '{name}={form}'" for form in forms]
+        return f"{' or '.join(options)} reads it" if options else None
+    return f"--dates {name} reads dates as days, times as seconds"
+
+
+def _has_form(cell: str, form: str) -> bool:
+    try:
+        datetime.strptime(cell, form)  # noqa: DTZ007 - only whether it can be read
+    except ValueError:
+        return False
+    return True
 
 
 class Codes(dict[str, int]):

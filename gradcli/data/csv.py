@@ -14,13 +14,13 @@ import numpy as np
 
 from gradcli.data import decimals
 from gradcli.data.cells import (
-    DATE,
     MAY_VANISH,
     MINUS,
     CellError,
     Dates,
     Dialect,
     TextOptions,
+    date_hint,
     is_percentage,
 )
 from gradcli.data.columns import DROP_HINT, Part, Reader, no_rows, quoted
@@ -340,7 +340,7 @@ class TextReader(Reader):
                 return value
             return code[cell.strip(" \t")]
         except CellError as error:
-            hint = error.hint or self._repair(line_number, position, cells, code)
+            hint = self._repair(line_number, position, cells, code, error.hint)
             raise FileError(f"{where}: {quoted(cell)} {error.reason}", hint=hint) from None
 
     def _check_percentage(self, line_number: int, position: int, *, percentage: bool) -> None:
@@ -353,15 +353,24 @@ class TextReader(Reader):
         return f"--skip {line_number} leaves that line out"
 
     def _repair(
-        self, line_number: int, position: int, cells: list[str], code: Codes | Dates | None
+        self,
+        line_number: int,
+        position: int,
+        cells: list[str],
+        code: Codes | Dates | None,
+        hint: str | None,
     ) -> str | None:
-        """Return the option that repairs a cell which is no number."""
+        """Return the option that repairs a cell which is no number; `hint` may name another."""
         cell, name = cells[position].strip(" \t"), self._names[position]
+        may_date = code is None or isinstance(code, Dates)
+        dated = date_hint(printable(name, 40), cell) if may_date else None
+        if hint is not None:
+            return hint if code is None else dated or hint
         before = self._before_numbers(line_number)
         if before is not None:
             return before
-        if code is None and re.fullmatch(DATE, cell):
-            return f"--dates {printable(name, 40)} reads dates as days, times as seconds"
+        if dated is not None:
+            return dated
         hint = self._left_out(line_number)
         if "'" not in cell and len(cell) < 40 and cell.isprintable():
             word = cell if re.fullmatch(r"[\w.+-]+", cell) else f"'{cell}'"

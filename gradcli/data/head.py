@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gradcli.data.cells import CellError, Dialect, Notation, TextOptions
 from gradcli.data.columns import MOST_COLUMNS, quoted
 from gradcli.data.input import shown
-from gradcli.data.text import records
+from gradcli.data.text import NOT_AVAILABLE, records
 from gradcli.errors import FileError, UsageError, printable
 from gradcli.language.names import is_name
 from gradcli.records import NamedTuple
@@ -82,13 +82,13 @@ def head_of(first: Lines, path: str, options: TextOptions) -> Head:
     if lines and (match := re.match(SEPARATOR_LINE, lines[0].text.strip())):
         separator = separator or match[1]
         left_out.add(lines.pop(0).number)
-    plain = [line for line in lines if line.text.lstrip(" \t")[:1] not in COMMENTS]
+    plain = [line for line in lines if not _is_comment(line.text, COMMENTS)]
     if separator is None:
         separator = _recognised([line.text for line in plain], notation)
     dialect = Dialect(separator)
     comments = COMMENTS.replace(separator, "")
     at, begin = _first_numbers(lines, plain, dialect, notation)
-    remarks = [line for line in lines[:begin] if line.text.lstrip(" \t")[:1] in comments]
+    remarks = [line for line in lines[:begin] if _is_comment(line.text, comments)]
     left_out |= {line.number for line in remarks}
     kept = [line for line in lines if line.number not in left_out]
     if not kept:
@@ -125,7 +125,7 @@ def head_of(first: Lines, path: str, options: TextOptions) -> Head:
         names_at,
         numbers_at,
     )
-    _check(head, start, path)
+    _check(head, start, None if at is None else lines[at].text, path)
     return head
 
 
@@ -138,6 +138,12 @@ def _sample(first: Lines, options: TextOptions) -> list[_Line]:
             if len(found) == SAMPLE:
                 break
     return found
+
+
+def _is_comment(line: str, signs: str) -> bool:
+    """Return whether a line begins with one of the signs of a comment, and is no row."""
+    text = line.lstrip(" \t")
+    return text[:1] in signs and re.match(NOT_AVAILABLE, text) is None
 
 
 def _first_numbers(
@@ -259,14 +265,15 @@ def _too_many(path: str, line: int) -> FileError:
     return FileError(f"{shown(path)}: line {line} names more than {MOST_COLUMNS} columns")
 
 
-def _check(head: Head, start: _Line, path: str) -> None:
-    """Raise FileError for headings that cannot be those of a table."""
+def _check(head: Head, start: _Line, row: str | None, path: str) -> None:
+    """Raise FileError for headings that cannot be those of a table with a row of numbers."""
     if len(head.headings) > MOST_COLUMNS:
         raise _too_many(path, start.number)
     if len(head.headings) == 1 and head.line is not None and '"' not in start.text:
         for separator in "|:/":
             parts = start.text.split(separator)
-            if len(parts) > 1 and all(is_name(part.strip()) for part in parts):
+            are_names = len(parts) > 1 and all(is_name(part.strip()) for part in parts)
+            if are_names and (row is None or row.count(separator) == len(parts) - 1):
                 raise FileError(
                     f"{shown(path)}: line {start.number} is one column, {quoted(start.text)}",
                     hint=f"--separator '{separator}' splits it",

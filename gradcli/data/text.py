@@ -32,6 +32,8 @@ UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 COMMENT = rb"#"
 """What begins a comment line anywhere in a file."""
+NOT_AVAILABLE = r"#(?:N/A|DIV/0!|VALUE!|REF!|NAME\?|NUM!|NULL!)[ \t]*(?:[-+.0-9,;\t|]|$)"
+"""A row that begins with an error of a spreadsheet, in the place of a number: no comment."""
 
 
 class Lines(NamedTuple):
@@ -52,7 +54,8 @@ class LineFilter:
         self._left_out = sorted(left_out)
         self._first = first
         between = b"[" + re.escape(blanks) + b"]*"
-        self._ignored = re.compile(rb"(?m)^(?:" + between + rb"(?:" + COMMENT + rb"[^\n]*)?\n)+")
+        comment = rb"(?!" + NOT_AVAILABLE.encode() + rb")" + COMMENT + rb"[^\n]*"
+        self._ignored = re.compile(rb"(?m)^(?:" + between + rb"(?:" + comment + rb")?\n)+")
         self.comments = 0
         """How many comment lines the last pass left out after `first`."""
 
@@ -192,9 +195,13 @@ def _transcoded(pieces: Iterator[bytes], encoding: str, path: str) -> Iterator[b
     try:
         for text in codecs.iterdecode(pieces, encoding):
             yield text.encode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
+    except UnicodeError:  # of UTF-16 without a mark it is not a UnicodeDecodeError
         message = f"{shown(path)}: this is not {printable(encoding, 40)} text"
-        raise FileError(message, hint="--encoding names another one") from None
+        hint = "--encoding names another one"
+        if encoding in {"utf-16", "utf-32"}:
+            message = f"{shown(path)}: there is no byte order mark"
+            hint = f"--encoding {encoding}-le or --encoding {encoding}-be says the order"
+        raise FileError(message, hint=hint) from None
 
 
 def _utf_8(stream: Stream, path: str, encoding: str | None) -> Stream:

@@ -10,13 +10,13 @@ Numbers and arrays of numbers go through the same rules; `Floats` and `Arrays` a
 from __future__ import annotations
 
 import math
+import operator
 
 from gradcli.errors import MathematicsError
 from gradcli.exact.decimals import WHOLE
 from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import (
     ADD,
-    AND_ALSO,
     CONSTANT,
     CONSTANT_POWER,
     DIVIDE,
@@ -24,9 +24,8 @@ from gradcli.graph.operations import (
     MOD,
     MULTIPLY,
     NAMED_CONSTANT,
+    NAMED_VALUES,
     NEGATE,
-    NOT_SO,
-    OR_ELSE,
     POWER_OF,
     SUBTRACT,
     TABLE,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from gradcli.graph.bound import Bound
+    from gradcli.graph.forms import Bound
     from gradcli.graph.node import Graph
     from gradcli.graph.operations import Operation
 
@@ -53,57 +52,92 @@ LARGEST_RADICAND = 2.0**48
 """Of whole numbers below this, a root that is rounded right to a whole number is exact."""
 LARGEST_LINEAR = 1e-6
 """Relative error of an argument above which the row is evaluated at both ends of its interval."""
-_CONDITIONS = frozenset({AND_ALSO, OR_ELSE, NOT_SO})
 _ARITHMETIC = frozenset({ADD, SUBTRACT, MULTIPLY, DIVIDE, CONSTANT_POWER, POWER_OF, MOD, FACTORIAL})
 
 
-class Slope(float):
-    """A number in the place of a node: what the rule of a partial derivative makes is a number."""
+class Slope:
+    """A number, or an array, in the place of a node: the rule of a partial derivative makes others.
 
-    __slots__ = ()
+    `k` is the kernel that it belongs to.
+    """
+
+    __slots__ = ("k", "value")
+    __array_ufunc__ = None
     id = 0
+
+    def __init__(self, k: Any, value: Any) -> None:
+        self.k = k
+        self.value = k.number(value)
 
     def apply(self, name: str, *others: Any, payload: Any = None) -> Slope:
         """Return the value of the row `name` at this number and others."""
-        row = TABLE[name]
-        return Slope(row.value(*row.with_payload((self, *others), payload)))
+        return self.apply_to(name, self, *others, payload=payload)
 
     def apply_to(self, name: str, *arguments: Any, payload: Any = None) -> Slope:
         """Return the value of the row `name` at numbers."""
-        return Slope(arguments[0]).apply(name, *arguments[1:], payload=payload)
+        return self.number(self.k.value(TABLE[name], payload, list(map(_number, arguments))))
 
-    def number(self, value: float) -> Slope:
+    def number(self, value: Any) -> Slope:
         """Return a number."""
-        return Slope(value)
+        return Slope(self.k, value)
 
     def constant(self, name: str) -> Slope:
         """Return π or e."""
-        return Slope(getattr(math, name))
+        return self.number(NAMED_VALUES[name])
+
+    def __neg__(self) -> Slope:
+        """Return the number with the other sign."""
+        return self.number(-self.value)
 
 
-def _over_slopes(name: str) -> Callable[..., Slope]:
-    own = getattr(float, name)
-
-    def operator(self: Slope, *others: float) -> Slope:
-        return Slope(own(self, *others))
-
-    return operator
+def _number(x: Any) -> Any:
+    return x.value if isinstance(x, Slope) else x
 
 
-OPERATORS = (
-    *("__neg__", "__pow__", "__add__", "__radd__", "__sub__", "__rsub__"),
-    *("__mul__", "__rmul__", "__truediv__", "__rtruediv__"),
-)
-"""The arithmetic that rules of partial derivatives are written in."""
-for _name in OPERATORS:
-    setattr(Slope, _name, _over_slopes(_name))
+def _arithmetic(function: Callable[..., Any], name: str) -> None:
+    """Add a function of two numbers as an operator, from both sides."""
+    setattr(Slope, f"__{name}__", lambda x, y: x.number(function(x.value, _number(y))))
+    setattr(Slope, f"__r{name}__", lambda y, x: y.number(function(x, y.value)))
+
+
+for _function in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow):
+    _arithmetic(_function, _function.__name__)
+
+
+class Defined(float):
+    """The value of a name that is a formula without names, 1/3 or pi/2: a node of a graph."""
+
+    __slots__ = ("error", "graph", "node")
+    error: float
+    graph: Graph
+    node: int
+
+    def __new__(cls, value: float, graph: Graph, node: int, error: float) -> Self:
+        """Return the value, which is off by `error` at most."""
+        made = super().__new__(cls, value)
+        made.graph, made.node, made.error = graph, node, error
+        return made
+
+
+def literal_error(value: float) -> float:
+    """Return how far a double may be from the decimal that it stands for."""
+    if isinstance(value, Defined):
+        return value.error
+    if isinstance(value, Numeral):
+        return math.ulp(value) if value - value == 0 else math.inf
+    if abs(value) < 1e5 and (value * 1024.0).is_integer():
+        return 0.0
+    if value.is_integer() and abs(value) < WHOLE:
+        return 0.0
+    return 0.5 * math.ulp(value) or LEAST
 
 
 class Floats:
     """Numbers, one by one."""
 
+    literal_error = staticmethod(literal_error)
     ulp = staticmethod(math.ulp)
-    number = Slope
+    number = float
     nothing = 0.0
 
     @staticmethod
@@ -135,77 +169,42 @@ class Floats:
 FLOATS = Floats()
 
 
-class Defined(float):
-    """The value of a name that is a formula without names, 1/3 or pi/2: a node of a graph."""
-
-    __slots__ = ("error", "graph", "node")
-    error: float
-    graph: Graph
-    node: int
-
-    def __new__(cls, value: float, graph: Graph, node: int, error: float) -> Self:
-        """Return the value, which is off by `error` at most."""
-        made = super().__new__(cls, value)
-        made.graph, made.node, made.error = graph, node, error
-        return made
-
-
-def literal_error(value: float) -> float:
-    """Return how far a double may be from the decimal that it stands for."""
-    if isinstance(value, Defined):
-        return value.error
-    if isinstance(value, Numeral):
-        return math.ulp(value) if value - value == 0 else math.inf
-    if abs(value) < 1e5 and (value * 1024.0).is_integer():
-        return 0.0
-    if value.is_integer() and abs(value) < WHOLE:
-        return 0.0
-    return 0.5 * math.ulp(value) or LEAST
-
-
-def bounds_of_numbers(
-    graph: Graph, nodes: Iterable[int], numbers: Mapping[int, Any], variables: Mapping[str, Any]
+def bounds_of(
+    k: Any,
+    graph: Graph,
+    nodes: Iterable[int],
+    numbers: Mapping[int, Any],
+    variables: Mapping[str, Any],
 ) -> dict[int, Any]:
     """Return for each node how far its value may be from the true one; inf where nothing is known.
 
-    `numbers` are the values of a run at `variables`, and `nodes` in topological order.
+    `numbers` are the values of a run at `variables`, and `nodes` in topological order. The values
+    are those of a kernel k.
     """
-    errors: dict[int, float] = {}
-    rows = graph.rows
-    ulp = math.ulp
+    errors: dict[int, Any] = {}
+    variables, rows = graph.with_count(variables)
     for node in nodes:
-        operation, arguments, payload = rows[node]
+        operation, arguments, payload = graph.rows[node]
+        if operation is VARIABLE:
+            errors[node] = k.literal_error(variables[payload])
+            continue
         value = numbers[node]
-        if value - value != 0:
-            errors[node] = math.inf
-        elif is_of_itself(operation, arguments) and errors[arguments[0]] < math.inf:
-            errors[node] = 0.0
-        elif operation is ADD or operation is SUBTRACT:
-            first, second = arguments
-            x, y = numbers[first], numbers[second]
-            lost = _lost(x, y if operation is ADD else -y, value)
-            errors[node] = errors[first] + errors[second] + lost
-        elif operation is MULTIPLY:
-            first, second = arguments
-            x, y = numbers[first], numbers[second]
-            one, other = errors[first], errors[second]
-            error = 0.0
-            if one or other:
-                error = abs(x) * other + abs(y) * one + one * other
-            if not _is_exact_product(x, y, value):
-                error += 0.5 * ulp(value) or LEAST
-            errors[node] = error
-        elif not arguments:
-            errors[node] = leaf_error(operation, payload, variables)
+        inputs = [numbers[argument] for argument in arguments]
+        own = [errors[argument] for argument in arguments]
+        found: Any = math.inf
+        if not k.any(k.isfinite(value)):
+            pass
+        elif operation is CONSTANT:
+            found = literal_error(payload)
+        elif operation is NAMED_CONSTANT:
+            found = 2.0**-52
+        elif operation.structural:
+            found = k.structural(operation, payload, value, inputs, own, rows)
+        elif is_of_itself(operation, arguments):
+            found = k.where(k.isfinite(own[0]), 0.0, math.inf)
         else:
-            errors[node] = step(
-                FLOATS,
-                operation,
-                payload,
-                value,
-                [numbers[a] for a in arguments],
-                [errors[a] for a in arguments],
-            )
+            found = step(k, operation, payload, value, inputs, own)
+        errors[node] = k.where(k.isfinite(value), found, math.inf)
     return errors
 
 
@@ -224,25 +223,6 @@ def is_of_itself(operation: Operation, arguments: tuple[int, ...]) -> bool:
     )
 
 
-def _is_exact_product(x: float, y: float, product: float) -> bool:
-    if not product:
-        return not (x and y)
-    if x.is_integer() and y.is_integer() and abs(product) < WHOLE:
-        return True
-    if abs(product) < 2.0**-1000:
-        return False
-    return abs(math.frexp(x)[0]) == 0.5 or abs(math.frexp(y)[0]) == 0.5
-
-
-def leaf_error(operation: Operation, payload: Any, variables: Mapping[str, Any]) -> float:
-    """Return how far the value of a node without arguments may be from the true one."""
-    if operation is CONSTANT:
-        return literal_error(payload)
-    if operation is VARIABLE:
-        return literal_error(variables[payload])
-    return 2.0**-52 if operation is NAMED_CONSTANT else 0.0
-
-
 def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     k: Any, operation: Operation, payload: Any, value: Any, inputs: list[Any], errors: list[Any]
 ) -> Any:
@@ -252,7 +232,7 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     """
     if operation is NEGATE:
         return errors[0]
-    if operation.binds is not None:
+    if operation.binds:
         from gradcli.exact.form_errors import form_error
 
         return k.each(
@@ -265,16 +245,15 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     if operation is WHERE:
         open_ = (errors[0] > 0) & (abs(inputs[0]) <= errors[0])
         return k.where(open_, math.inf, k.where(inputs[0] != 0, errors[1], errors[2]))
-    if operation.level == COMPARISON or operation in _CONDITIONS:
+    if operation.level <= COMPARISON:
         found = k.nothing
         if is_sure:
             return found
-        if operation in _CONDITIONS:
-            for x, error in zip(inputs, errors, strict=True):
-                found = k.where((error > 0) & (abs(x) <= error), math.inf, found)
-            return found
-        both = errors[0] + errors[1]
-        return k.where((both > 0) & (abs(inputs[0] - inputs[1]) <= both), math.inf, found)
+        if operation.level == COMPARISON:
+            inputs, errors = [inputs[0] - inputs[1]], [errors[0] + errors[1]]
+        for x, error in zip(inputs, errors, strict=True):
+            found = k.where((error > 0) & (abs(x) <= error), math.inf, found)
+        return found
     if operation.selects:
         # The true value is one of those that may be it.
         reach, found = sum(errors), k.nothing
@@ -285,6 +264,11 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     own = _rounding(k, operation, payload, value, inputs, sure)
     if is_sure:
         return own
+    if operation is ADD or operation is SUBTRACT:
+        return errors[0] + errors[1] + own
+    if operation is MULTIPLY:
+        x, y = inputs
+        return abs(x) * errors[1] + abs(y) * errors[0] + errors[0] * errors[1] + own
     if operation is DIVIDE:
         divisor = abs(inputs[1]) - errors[1]
         through = (errors[0] + abs(value) * errors[1]) / k.where(divisor > 0, divisor, 1.0)
@@ -293,8 +277,6 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
         return _of_mod(k, inputs, errors) + own
     if operation.jump is None:
         found = _by_partials(k, operation, payload, value, inputs, errors)
-        if operation is MULTIPLY:
-            found = found + errors[0] * errors[1]
     else:
         found = k.nothing
     return found + _at_the_ends(k, operation, payload, value, inputs, errors) + own
@@ -311,7 +293,7 @@ def _body(
         for position, (number, error) in enumerate([x, *taken])
     }
     numbers = interpreter.run(graph, nodes, arguments).numbers
-    return numbers[root], bounds_of_numbers(graph, nodes, numbers, arguments)[root]
+    return numbers[root], bounds_of(FLOATS, graph, nodes, numbers, arguments)[root]
 
 
 def _rounding(
@@ -326,7 +308,7 @@ def _rounding(
 
     Where `sure` there are none of these.
     """
-    ulps = operation.error(payload)
+    ulps, moved = operation.error(payload)
     found = k.nothing
     if operation is ADD or operation is SUBTRACT:
         x, y = inputs
@@ -336,18 +318,14 @@ def _rounding(
         found = k.where(found > 0, found, LEAST)
         exact = _is_exact(k, operation, payload, value, inputs) if k.any(sure) else False
         exact = exact if exact is False else exact & sure
-        if operation is DIVIDE:
-            exact = exact | (k.is_power_of_two(inputs[1]) & (abs(value) > 2.0**-1000))
         if operation in _PRODUCTS:
-            zero = inputs[0] == 0
-            if operation is MULTIPLY:
-                zero = zero | (inputs[1] == 0)
-                for x in inputs:
-                    exact = exact | (k.is_power_of_two(x) & (abs(value) > 2.0**-1000))
-            exact = exact | ((value == 0) & zero)
+            zeros, scales = (inputs, inputs) if operation is MULTIPLY else (inputs[:1], inputs[1:])
+            for x in zeros:
+                exact = exact | ((value == 0) & (x == 0))
+            for x in scales:
+                exact = exact | (k.is_power_of_two(x) & (abs(value) > 2.0**-1000))
         if exact is not False:
             found = k.where(exact, 0.0, found)
-    moved = operation.argument_error(payload)
     if moved:
         for position, x in enumerate(inputs):  # that of an order has no derivative
             slope = abs(_partial(k, operation, position, payload, value, inputs))
@@ -411,16 +389,12 @@ def _partial(
     k: Any, operation: Operation, position: int, payload: Any, value: Any, inputs: list[Any]
 ) -> Any:
     """Return the derivative with respect to an argument as a number; inf where it has none."""
-    if operation is CONSTANT_POWER:
-        base = inputs[0]
-        slope = payload * value / k.where(base != 0, base, 1.0)
-        return k.where(base != 0, slope, 1.0 if payload == 1 else 0.0 if payload > 1 else math.inf)
-    arguments = tuple([k.number(x) for x in inputs])
+    arguments = tuple([Slope(k, x) for x in inputs])
     try:
-        found = operation.partial(position, k.number(value), arguments, payload)
+        found = _number(operation.partial(position, Slope(k, value), arguments, payload))
     except (MathematicsError, ValueError, ArithmeticError, AttributeError, TypeError):
         return math.inf  # some rules need a graph, or refuse
-    return getattr(found, "value", found)
+    return k.where(found == found, found, math.inf)  # noqa: PLR0124 - nan: there is none
 
 
 def _at_the_ends(

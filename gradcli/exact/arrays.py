@@ -7,33 +7,30 @@ it is of numbers that are no doubles, stands here, a function each.
 from __future__ import annotations
 
 import math
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.exact.alarm import LEAST, OPERATORS, is_of_itself, leaf_error, literal_error, step
+from gradcli.exact.alarm import LEAST, bounds_of, literal_error
 from gradcli.exact.decimals import (
     DOUBLE_DIGITS,
-    ENOUGH,
-    LARGEST_WRITTEN,
     LEAST_NORMAL,
-    PART,
     WHOLE,
-    WRITTEN_OUT,
+    are_enough,
+    is_padded,
+    safe_digits,
 )
-from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE, VARIABLE
-from gradcli.graph.shapes import COUNT
+from gradcli.graph.operations import TABLE
 from gradcli.graph.special import two_product
 from gradcli.programs import flat
 from gradcli.programs.arrays import logsoftmax
 from gradcli.programs.generated import array_function
-from gradcli.programs.reading import Array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
-    from gradcli.graph.node import Graph
     from gradcli.graph.operations import Operation
 
 HALF_UNIT = 2.0**-53
@@ -42,78 +39,6 @@ PAIRWISE = 25.0
 """Roundings inside a block of NumPy's pairwise summation, whose blocks are added in pairs."""
 
 
-class Slope(Array):
-    """Numbers in the place of a node, for the rules of partial derivatives."""
-
-    __array_ufunc__ = None
-    id = 0
-
-    def apply_to(self, name: str, *arguments: Any, payload: Any = None) -> Slope:
-        """Return the values of the row `name` at numbers."""
-        first, *others = arguments
-        return Slope(getattr(first, "value", first)).apply(name, *others, payload=payload)
-
-    def number(self, value: float) -> Slope:
-        """Return a number."""
-        return Slope(value)
-
-    def constant(self, name: str) -> Slope:
-        """Return π or e."""
-        return Slope(NAMED_VALUES[name])
-
-
-def _over_slopes(name: str) -> Callable[..., Slope]:
-    def operator(self: Slope, *others: Any) -> Slope:
-        values = [getattr(other, "value", other) for other in others]
-        return Slope(getattr(np.asarray(self.value, np.float64), name)(*values))
-
-    return operator
-
-
-for _name in OPERATORS:
-    setattr(Slope, _name, _over_slopes(_name))
-
-
-class Arrays:
-    """Arrays of numbers, or of the values of one number in many runs."""
-
-    number = Slope
-    nothing = 0.0
-    any = staticmethod(np.any)
-    where = staticmethod(np.where)
-    isfinite = staticmethod(np.isfinite)
-    floor = staticmethod(np.floor)
-    rint = staticmethod(np.rint)
-
-    @staticmethod
-    def ulp(x: Any) -> Any:
-        """Return one unit in the last place."""
-        return np.spacing(np.abs(x))
-
-    @staticmethod
-    def is_power_of_two(x: Any) -> Any:
-        """Return whether products with numbers are exact."""
-        return np.abs(np.frexp(x)[0]) == 0.5
-
-    @staticmethod
-    def value(operation: Operation, payload: Any, inputs: list[Any]) -> Any:
-        """Return the values of a row; nan or inf where it has none."""
-        return array_function(operation, len(inputs), payload)(*inputs)
-
-    @staticmethod
-    def each(function: Callable[..., float], value: Any, *lists: list[Any]) -> Any:
-        """Return a function of each value and of lists of numbers that belong to it."""
-        together = np.broadcast_arrays(value, *[x for listed in lists for x in listed])
-        rows = zip(*[x.ravel().tolist() for x in together], strict=True)
-        sizes = [len(listed) for listed in lists]
-        found = []
-        for first, *others in rows:
-            left = iter(others)
-            found.append(function(first, *[list(islice(left, size)) for size in sizes]))
-        return np.reshape(found, together[0].shape)
-
-
-ARRAYS = Arrays()
 TOGETHER = 1 << 16
 """Numbers whose errors are computed at once: long columns take no memory for what lies between."""
 
@@ -134,34 +59,6 @@ def literal_errors(values: Any) -> Any:
     return errors
 
 
-def bounds_of_arrays(
-    graph: Graph, nodes: Iterable[int], numbers: Mapping[int, Any], variables: Mapping[str, Any]
-) -> dict[int, Any]:
-    """Return for each node how far its numbers may be from the true ones, as `alarm` does."""
-    errors: dict[int, Any] = {}
-    rows = graph.with_count(variables)[1]
-    with np.errstate(all="ignore"):
-        for node in nodes:
-            operation, arguments, payload = graph.rows[node]
-            value = numbers[node]
-            inputs = [numbers[argument] for argument in arguments]
-            own = [errors[argument] for argument in arguments]
-            if operation is VARIABLE:
-                errors[node] = 0.0 if payload == COUNT else literal_errors(variables[payload])
-                continue
-            if operation in LEAVES:
-                found: Any = leaf_error(operation, payload, variables)
-            elif operation.structural:
-                wide = [np.broadcast_to(e, np.shape(x)) for e, x in zip(own, inputs, strict=True)]
-                found = _structural(operation, payload, value, inputs, wide, rows)
-            else:
-                found = step(ARRAYS, operation, payload, value, inputs, own)
-                if is_of_itself(operation, arguments):
-                    found = np.where(np.isfinite(own[0]), 0.0, found)
-            errors[node] = np.where(np.isfinite(value), found, math.inf)
-    return errors
-
-
 # ---------------------------------------------------------------- errors of operations on arrays
 
 
@@ -173,6 +70,7 @@ def _structural(
     errors: list[Any],
     rows: int | None,
 ) -> Any:
+    errors = [np.broadcast_to(e, np.shape(x)) for e, x in zip(errors, inputs, strict=True)]
     if not inputs:
         return 2 * np.spacing(np.abs(value)) if operation.payload == "values" else 0.0
     own = _ERRORS.get(operation.name)
@@ -331,6 +229,7 @@ _ERRORS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("greatest", "least"), lambda _, _x, e, axis: np.max(e, axis=axis)),
     "argmax": _of_argmax,
     "quantile": _of_quantile,
+    "median": lambda value, x, e, axis: _of_quantile(value, x, e, 0.5, 0.0, axis),
     "quantile_shares": _of_shares,
     "logsumexp": _of_logsumexp,
     "softmax": _of_softmax,
@@ -339,6 +238,55 @@ _ERRORS: dict[str, Callable[..., Any]] = {
     "mse": _of_mse,
     "onehot": lambda _, _x, e: np.where(np.any(e > 0), math.inf, 0.0),
 }
+
+
+class Arrays:
+    """Arrays of numbers, or of the values of one number in many runs."""
+
+    nothing = 0.0
+    literal_error = staticmethod(literal_errors)
+    structural = staticmethod(_structural)
+    number = staticmethod(partial(np.asarray, dtype=np.float64))
+    any = staticmethod(np.any)
+    where = staticmethod(np.where)
+    isfinite = staticmethod(np.isfinite)
+    floor = staticmethod(np.floor)
+    rint = staticmethod(np.rint)
+
+    @staticmethod
+    def ulp(x: Any) -> Any:
+        """Return one unit in the last place."""
+        return np.spacing(np.abs(x))
+
+    @staticmethod
+    def is_power_of_two(x: Any) -> Any:
+        """Return whether products with numbers are exact."""
+        return np.abs(np.frexp(x)[0]) == 0.5
+
+    @staticmethod
+    def value(operation: Operation, payload: Any, inputs: list[Any]) -> Any:
+        """Return the values of a row; nan or inf where it has none."""
+        return array_function(operation, len(inputs), payload)(*inputs)
+
+    @staticmethod
+    def each(function: Callable[..., float], value: Any, *lists: list[Any]) -> Any:
+        """Return a function of each value and of lists of numbers that belong to it."""
+
+        def of_one(first: float, *others: float) -> float:
+            left = iter(others)
+            return function(first, *[list(islice(left, len(listed))) for listed in lists])
+
+        return np.asarray(over_each(of_one, value, *chain(*lists)), np.float64)
+
+
+ARRAYS = Arrays()
+
+
+@np.errstate(all="ignore")
+def bounds_of_arrays(*arguments: Any) -> dict[int, Any]:
+    """Return for each node how far its numbers may be from the true ones, as `alarm` does."""
+    return bounds_of(ARRAYS, *arguments)
+
 
 # ---------------------------------------------------------------- digits of many numbers
 
@@ -362,20 +310,11 @@ def passed(values: Any, errors: Any, digits: int | None = None) -> tuple[Any, An
     """Return values with their certain digits, how many these are, and where they are too few."""
     kept = certain_digits(values, errors)
     shown = rounded(values, kept)
-    size = np.abs(values)
     with np.errstate(all="ignore"):
-        padded = (kept < DOUBLE_DIGITS) & (10.0**kept <= size) & (size < WRITTEN_OUT)
-        if digits is None:
-            enough = (kept > ENOUGH) & ~padded
-            enough |= (kept > 0) & (np.abs(shown - values) + errors <= PART * size) & ~padded
-        else:
-            enough = np.minimum(kept, np.where(errors > 0, DOUBLE_DIGITS - 2, kept)) >= digits
-    return np.where(padded, values, shown), kept, ~(enough & np.isfinite(values))
-
-
-def may_be_whole(values: Any) -> Any:
-    """Return which doubles may stand for whole numbers of more digits."""
-    return (np.abs(values) >= WHOLE) & (np.abs(values) < float(LARGEST_WRITTEN))
+        safe = kept if digits is None else safe_digits(kept, errors)
+        enough = are_enough(values, shown, safe, errors, digits)
+        shown = np.where(is_padded(values, kept), values, shown)
+    return shown, kept, ~(enough & np.isfinite(values))
 
 
 def rounded(values: Any, digits: Any) -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gradcli.graph.bodies import Body
-    from gradcli.graph.bound import Bound
+    from gradcli.graph.forms import Bound
     from gradcli.graph.operations import Operation
 
 
@@ -30,6 +30,8 @@ class Ball(Number):
     """A ball of Arb."""
 
     __slots__ = ()
+    decides = False
+    """Whether balls that overlap are equal."""
 
     @classmethod
     def convert(cls, value: Fraction) -> Any:
@@ -46,23 +48,14 @@ class Ball(Number):
         # Of a node of the graph there is one ball: what is the same is equal.
         if x is y or (x.is_exact() and y.is_exact()):
             return 0
-        return self.undecided(x, y)
-
-    @staticmethod
-    def undecided(x: Any, y: Any) -> int | None:  # noqa: ARG004 - Decided reads them
-        """Return the order of balls that overlap."""
-        return None
+        return 0 if self.decides and x.is_finite() and y.is_finite() else None
 
 
 class Decided(Ball):
     """A ball that is equal to others which it overlaps."""
 
     __slots__ = ()
-
-    @staticmethod
-    def undecided(x: Any, y: Any) -> int | None:
-        """Return the order of balls that overlap."""
-        return 0 if x.is_finite() and y.is_finite() else None
+    decides = True
 
 
 def ball(value: Fraction) -> Any:

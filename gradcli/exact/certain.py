@@ -9,22 +9,23 @@ from __future__ import annotations
 import math
 import time
 
-from gradcli.exact.alarm import Defined, bounds_of_numbers
+from gradcli.exact.alarm import FLOATS, Defined, bounds_of
 from gradcli.exact.decimals import (
     DOUBLE_DIGITS,
     ENOUGH,
-    LARGEST_WRITTEN,
-    PART,
-    WHOLE,
-    WRITTEN_OUT,
+    are_enough,
     certain_digits,
     fraction_text,
+    is_padded,
+    may_be_whole,
     nearest,
+    safe_digits,
     to_digits,
 )
 from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import CONSTANT, LEAVES, VARIABLE
 from gradcli.graph.shapes import sized
+from gradcli.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from typing import Any
 
-    from gradcli.graph.bound import Bound
+    from gradcli.graph.forms import Bound
     from gradcli.graph.node import Graph
 
 PRECISIONS = tuple(106 << k for k in range(8))
@@ -47,33 +48,21 @@ LARGEST_ZERO = 2.0**-201
 """A ball around 0 that is smaller is taken as 0 when no more digits are tried."""
 
 
-class Certain:
+class Certain(NamedTuple):
     """A value, how many of its digits are certain, and where the others were lost."""
 
-    __slots__ = ("digits", "is_proved", "is_short", "limit", "lost", "value")
-
-    def __init__(
-        self,
-        value: Any,
-        digits: int,
-        *,
-        is_short: bool = False,
-        lost: int | None = None,
-        limit: int | None = None,
-        is_proved: bool = False,
-    ) -> None:
-        self.value = value
-        """A double, a Numeral where it has more digits; an array of them."""
-        self.digits = digits
-        """How many significant digits are certain; of an array those of the worst number."""
-        self.is_short = is_short
-        """Whether these are too few, and no more can be had."""
-        self.lost = lost
-        """The node in which most digits are lost, where they are too few."""
-        self.limit = limit
-        """To how many digits a zero or an equality was looked at that could not be decided."""
-        self.is_proved = is_proved
-        """Whether the true value is known, or a ball holds it and decides each digit."""
+    value: Any
+    """A double, a Numeral where it has more digits; an array of them."""
+    digits: int
+    """How many significant digits are certain; of an array those of the worst number."""
+    is_short: bool = False
+    """Whether these are too few, and no more can be had."""
+    lost: int | None = None
+    """The node in which most digits are lost, where they are too few."""
+    limit: int | None = None
+    """To how many digits a zero or an equality was looked at that could not be decided."""
+    is_proved: bool = False
+    """Whether the true value is known, or a ball holds it and decides each digit."""
 
 
 def certain(
@@ -109,7 +98,7 @@ def certain(
             passed = let_pass(float(value), float(errors[root]), digits)
         if not isinstance(passed, Certain) or (may_prove and root in bound):
             uncertain[root] = passed
-        elif digits is None and _may_be_whole(value):
+        elif digits is None and passed.value.__class__ is float and may_be_whole(value):
             found[root] = _whole(graph, root, variables) or passed
         elif passed.value.__class__ is float and not passed.value and _has_tiny(graph, root):
             uncertain[root] = None
@@ -126,7 +115,7 @@ def certain(
         best = (more[root], passed) if root in bound else (passed, more[root])
         found[root] = _all_of(_first_of(*best), numbers[root], errors[root], digits)
         if found[root].is_short:
-            found[root].lost = where_lost(graph, root, numbers, errors)
+            found[root] = found[root]._replace(lost=where_lost(graph, root, numbers, errors))
     return found
 
 
@@ -152,11 +141,6 @@ def is_plain(value: Any) -> bool:
     return value.__class__ is float or hasattr(value, "ndim")
 
 
-def _may_be_whole(value: Any) -> bool:
-    """Return whether a double may stand for a whole number of more digits."""
-    return isinstance(value, float) and WHOLE <= abs(value) < LARGEST_WRITTEN
-
-
 def _has_tiny(graph: Graph, root: int) -> bool:
     """Return whether a formula has a number other than 0 that is too small for a double."""
     rows = (graph.rows[node] for node in graph.reachable([root]))
@@ -180,7 +164,7 @@ def bounds(
         from gradcli.exact.arrays import bounds_of_arrays
 
         return bounds_of_arrays(graph, nodes, numbers, variables)
-    return bounds_of_numbers(graph, nodes, numbers, variables)
+    return bounds_of(FLOATS, graph, nodes, numbers, variables)
 
 
 def may_exist(
@@ -210,16 +194,62 @@ def may_exist(
         for error in (reach, -reach):
             moved = [*inputs]
             moved[position] += error
+            if error and moved == inputs:  # by less than half of the way to the next double
+                moved[position] = math.nextafter(moved[position], math.copysign(math.inf, error))
             if error and operation.is_defined(moved, payload):
                 return True
     return False
+
+
+def exactly(
+    graph: Graph, root: int, variables: Mapping[str, Any]
+) -> tuple[dict[int, float], set[int]]:
+    """Return the values that are fractions, and the steps that have no value for such ones.
+
+    None of them is known where there is no such step.
+    """
+    from fractions import Fraction
+
+    from gradcli.exact.numbers import RATIONALS
+
+    nodes = graph.reachable([root])
+    if count_numbers(graph, nodes, variables) > MOST_STEPS:
+        return {}, set()
+    found = {
+        node: value
+        for node, value in run(graph, nodes, variables, RATIONALS).items()
+        if isinstance(value, Fraction)
+    }
+    known: dict[int, float] = {}
+    wrong = set()
+    for node in nodes:
+        operation, arguments, payload = graph.rows[node]
+        if operation.structural or not arguments or not found.keys() >= {*arguments}:
+            continue
+        if not operation.is_defined([found[a] for a in arguments], payload):
+            wrong.add(node)
+            doubles = [nearest(found[a]) for a in arguments]
+            misleads = operation.is_defined(doubles, payload)
+            values = [_written_out(found[a]) for a in arguments] if misleads else doubles
+            known |= zip(arguments, values, strict=True)
+    return known, wrong
+
+
+def _written_out(value: Fraction) -> float:
+    """Return a fraction with so many digits that it is not taken for the double next to it."""
+    double = nearest(value)
+    for digits in (DOUBLE_DIGITS, 40, 80, 160):
+        text = fraction_text(value, digits)
+        if type(value)(text) == value:
+            break
+    return Numeral(double, text)
 
 
 def _kept(value: float, error: float, digits: int | None) -> Certain:
     """Return a value of which no more digits can be had."""
     kept = certain_digits(value, error)
     is_short = kept < (digits or ENOUGH) or (digits or 0) > DOUBLE_DIGITS
-    as_it_is = is_short or _is_padded(value, kept)
+    as_it_is = is_short or is_padded(value, kept)
     return Certain(value if as_it_is else to_digits(value, kept), kept, is_short=is_short)
 
 
@@ -231,11 +261,11 @@ def _array_passed(values: Any, errors: Any, digits: int | None) -> Any:
 
     if digits is None:
         rounded, kept, too_few = arrays.passed(values, np.broadcast_to(errors, values.shape))
-        if not too_few.any() and not arrays.may_be_whole(values).any():
+        if not too_few.any() and not may_be_whole(values).any():
             return Certain(rounded, int(kept.min(initial=DOUBLE_DIGITS)))
 
     def entry(value: float, error: float) -> Certain | None:
-        is_open = digits is None and _may_be_whole(value)
+        is_open = digits is None and may_be_whole(value)
         return None if is_open else let_pass(value, error, digits)
 
     return arrays.over_each(entry, values, errors)
@@ -277,22 +307,10 @@ def let_pass(value: float, error: float, digits: int | None = None) -> Certain |
         return None
     kept = certain_digits(value, error)
     if digits is not None:
-        if kept == DOUBLE_DIGITS and error:  # one unit in its last place may be two of 17 digits
-            kept = DOUBLE_DIGITS - 2
-        if digits > kept or (digits > DOUBLE_DIGITS and not value.is_integer()):
-            return None
-        return Certain(to_digits(value, kept), digits)
-    if _is_padded(value, kept):
-        return None
+        kept = safe_digits(kept, error)
     rounded = to_digits(value, kept)
-    if kept > ENOUGH or (kept and abs(rounded - value) + error <= PART * abs(value)):
-        return Certain(rounded, kept)
-    return None
-
-
-def _is_padded(value: float, kept: int) -> bool:
-    """Return whether zeros would stand behind the certain digits, up to the point."""
-    return kept < DOUBLE_DIGITS and 10.0**kept <= abs(value) < WRITTEN_OUT
+    is_enough = are_enough(value, rounded, kept, error, digits)
+    return Certain(rounded, digits or kept) if is_enough else None
 
 
 def where_lost(
@@ -399,7 +417,7 @@ def of_fraction(value: Fraction | None, digits: int | None) -> Certain | None:
         text = fraction_text(value, count)
     elif double - double != 0:
         return None
-    elif digits is None and value.denominator == 1 and WHOLE <= abs(value) < LARGEST_WRITTEN:
+    elif digits is None and value.denominator == 1 and may_be_whole(value):
         text = str(value.numerator)
         count = len(text.lstrip("-"))
     elif value and not double:  # known though no double is as small
@@ -427,16 +445,27 @@ def run(
 
     What is `known` as a fraction already is taken from there.
     """
-    found: dict[int, Any] = {}
     convert = target.number.convert
     variables, rows = graph.with_count(variables)
+    found: dict[int, Any] = {}
     for node in nodes:
-        operation, arguments, payload = graph.rows[node]
+        operation, _, payload = graph.rows[node]
         if known is not None and is_complete(known[node]):
             found[node] = _each(convert, known[node])
         elif operation is VARIABLE:
             found[node] = _given(variables[payload], target)
-        elif operation in LEAVES:
+    return run_from(graph, nodes, found, target, rows)
+
+
+def run_from(
+    graph: Graph, nodes: Iterable[int], found: dict[int, Any], target: Any, rows: int | None = None
+) -> dict[int, Any]:
+    """Return the same where the values of names, and of other nodes, have been `found` already."""
+    for node in nodes:
+        if node in found:
+            continue
+        operation, arguments, payload = graph.rows[node]
+        if operation in LEAVES:
             found[node] = target.leaf(operation, payload)
         elif graph.has_arrays and (operation.structural or graph.shape(node)):
             from gradcli.exact.arrays import value_of
@@ -480,30 +509,28 @@ def _by_balls(
     found: dict[int, Any] = {}
     left = list(roots)
     started = time.process_time()
+
+    def left_after(target: Any, limit: int | None = None) -> list[int]:
+        values = run(graph, graph.reachable(left), variables, target, exact)
+        for root in left:
+            made = _each(lambda x: _of_ball(x, digits, limit), values[root])
+            found[root] = _first_of(found.get(root), made)
+        return [root for root in left if not is_complete(found[root])]
+
     if with_forms(graph, graph.reachable(roots)):
         from gradcli.exact import proofs  # noqa: F401 - its forms are added to balls
     balls.Clock.end = started + MOST_SECONDS
     steps = 0
     precision = 0
     for precision in _precisions(digits):
-        nodes = graph.reachable(left)
         ctx.prec = precision
-        values = run(graph, nodes, variables, balls.BALLS, exact)
-        for root in left:
-            made = _each(lambda x: _of_ball(x, digits), values[root])
-            found[root] = _first_of(found.get(root), made)
-        left = [root for root in left if not is_complete(found[root])]
-        steps += count_numbers(graph, nodes, variables)
+        steps += count_numbers(graph, graph.reachable(left), variables)
+        left = left_after(balls.BALLS)
         seconds = time.process_time() - started
         if not left or 2 * steps > MOST_STEPS or seconds * 3 > MOST_SECONDS:
             break
     if left:
-        nodes = graph.reachable(left)
-        values = run(graph, nodes, variables, balls.DECIDING, exact)
-        known_to = int(precision * math.log10(2))
-        for root in left:
-            made = _each(lambda x: _of_ball(x, digits, known_to), values[root])
-            found[root] = _first_of(found[root], made)
+        left_after(balls.DECIDING, int(precision * math.log10(2)))
     return found
 
 

@@ -7,6 +7,7 @@ import math
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fractions import Fraction
+    from typing import Any
 
 DOUBLE_DIGITS = 17
 """Significant digits with which any two doubles differ."""
@@ -44,6 +45,33 @@ def certain_digits(value: float, error: float) -> int:
 def to_digits(value: float, digits: int) -> float:
     """Return a value rounded to significant digits."""
     return value if digits >= DOUBLE_DIGITS or not digits else float(f"{value:.{digits}g}")
+
+
+def safe_digits(kept: Any, error: Any) -> Any:
+    """Return how many digits are certain as they are printed, of a number or of each of an array.
+
+    One unit in the last place of a double may be two of 17 digits.
+    """
+    return kept - 2 * ((kept == DOUBLE_DIGITS) & (error > 0))
+
+
+def are_enough(value: Any, rounded: Any, kept: Any, error: Any, digits: int | None) -> Any:
+    """Return whether the digits that are certain are enough, of a number or of each of an array."""
+    if digits is not None:
+        return kept >= digits
+    is_close = abs(rounded - value) + error <= PART * abs(value)
+    return ((kept > ENOUGH) | ((kept > 0) & is_close)) & (is_padded(value, kept) == 0)
+
+
+def is_padded(value: Any, kept: Any) -> Any:
+    """Return whether zeros would stand behind the certain digits, up to the point."""
+    size = abs(value)
+    return (kept < DOUBLE_DIGITS) & (10.0**kept <= size) & (size < WRITTEN_OUT)
+
+
+def may_be_whole(value: Any) -> Any:
+    """Return whether numbers may be whole ones with more digits than a double has."""
+    return (abs(value) >= WHOLE) & (abs(value) < LARGEST_WRITTEN)
 
 
 def nearest(value: Fraction) -> float:

@@ -11,13 +11,14 @@ import math
 from gradcli.exact.decimals import WHOLE
 from gradcli.graph import forms
 from gradcli.graph.forms import INTEGRAL, ROOT, SUM_OVER
+from gradcli.graph.quadrature import reached
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from gradcli.graph.bound import Bound
+    from gradcli.graph.forms import Bound
     from gradcli.graph.operations import Operation
 
     Uncertain = tuple[float, float]
@@ -72,7 +73,8 @@ def _of_integral(
     found = forms.integrated(bound, low, high, *inputs[2:])
     total = found.error
     size = off = 0.0
-    for x, weight in forms.sample_points(low, high, SAMPLES):
+    for k in range(SAMPLES):
+        x, weight = reached((k + 0.5) / SAMPLES, low, high)
         at, error = body(bound, root, (x, math.ulp(x)), taken)
         if error < math.inf and abs(at) < math.inf:
             size += abs(at) * weight

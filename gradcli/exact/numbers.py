@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gradcli.graph.literals import Numeral
-from gradcli.graph.operations import CONSTANT, FOR_DOUBLES, TABLE
+from gradcli.graph.operations import CONSTANT, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from gradcli.graph.bodies import Body
-    from gradcli.graph.bound import Bound
+    from gradcli.graph.forms import Bound
     from gradcli.graph.operations import Operation
 
 
@@ -192,13 +192,11 @@ class Target:
     def value(self, operation: Operation, numbers: Sequence[Any], payload: Any) -> Any:
         """Return the value of a row; raises an exception, or is None, where it has none here."""
         numbers = numbers if payload is None else (*numbers, payload)
-        body = operation.body
         if operation.name in self.own:
             return getattr(self, operation.name)(*numbers)
         if operation.exact is not None:
             return operation.exact(self, *numbers)
-        if operation.library or hasattr(body, FOR_DOUBLES):
-            body = None
+        body = None if operation.for_doubles else operation.body
         if body is None and operation.spelled is not None:
             return operation.spelled(None, *numbers)
         if body is None or self.has(operation.name):
@@ -211,7 +209,7 @@ class Target:
     def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return what computes for the value of a row; None where it has none here."""
         try:
-            if operation.binds is not None:
+            if operation.binds:
                 return self.form(operation, inputs, payload)
             numbers = [self.number(x) for x in inputs]
             return self.number.of(self.value(operation, numbers, payload))
@@ -357,7 +355,7 @@ class Rationals(Target):
     def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return the fraction that is the value of a row; None where it is none."""
         found = super().apply(operation, inputs, payload)
-        if found is not None or operation.binds is not None:
+        if found is not None or operation.binds:
             return found
         return _plain(operation, inputs, payload)
 

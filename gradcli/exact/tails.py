@@ -298,23 +298,21 @@ Tail.target = TAILS
 
 def _in_general(name: str, arguments: list[Function], options: dict[str, int]) -> Function:
     """Return a function by balls of its arguments, or of its derivative if these change little."""
-    changing = [position for position, x in enumerate(arguments) if x.f is not None]
     operation = TABLE.get(name)
     bounded = [_ball_of(x) for x in arguments]
     if operation is None:
         return _held(getattr(BALLS, name)(*map(Ball, bounded), **options).value)
-    if operation.jump is not None or operation.kink is not None:
-        return _held(BALLS.apply(operation, bounded, None))
-    if not changing or (len(changing) == 1 and arguments[changing[0]].f.vanishes()):  # type: ignore[union-attr]
-        value = _finite(BALLS.apply(operation, [x.c for x in arguments], None))
-        if not changing:
-            return Function(value)
-        (position,) = changing
-        numbers = tuple(map(Ball, bounded))
-        found = Ball(BALLS.apply(operation, bounded, None))
-        slope = _finite(Ball.of(operation.partial(position, found, numbers, None)))
-        return Function(value, arguments[position].f.times(Asymptote(slope)))  # type: ignore[union-attr]
-    return _held(BALLS.apply(operation, bounded, None))
+    found = BALLS.apply(operation, bounded, None)
+    changing = [(i, x.f) for i, x in enumerate(arguments) if x.f is not None]
+    is_far = len(changing) > 1 or not all(f.vanishes() for _, f in changing)
+    if operation.jump is not None or operation.kink is not None or is_far:
+        return _held(found)
+    value = _finite(BALLS.apply(operation, [x.c for x in arguments], None))
+    if not changing:
+        return Function(value)
+    ((position, f),) = changing
+    slope = operation.partial(position, Ball(found), tuple(map(Ball, bounded)), None)
+    return Function(value, f.times(Asymptote(_finite(Ball.of(slope)))))
 
 
 def _held(values: Any) -> Function:

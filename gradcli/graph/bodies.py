@@ -479,21 +479,16 @@ def executed(text: str, namespace: dict[str, Any]) -> Callable[..., Any]:
 class Later:
     """A function that is made when it is first called."""
 
-    __slots__ = ("_made", "_make")
+    __slots__ = ("_make",)
 
     def __init__(self, make: Callable[[], Callable[..., Any]]) -> None:
-        self._make = make
-        self._made: Callable[..., Any] | None = None
+        self._make = cache(make)
 
     def in_scope(self, scope: dict[str, Any], name: str) -> Callable[..., Any]:
-        """Return the function; the first call of one that is not made yet puts it in its place."""
-        if self._made is not None:
-            return self._made
+        """Return what makes the function, puts it in its place in the scope, and calls it."""
 
         def first(*arguments: Any) -> Any:
-            if self._made is None:
-                self._made = self._make()
-            scope[name] = self._made
-            return self._made(*arguments)
+            made = scope[name] = self._make()
+            return made(*arguments)
 
         return first

@@ -110,6 +110,31 @@ def double_text(value: float) -> str:
     return text.removesuffix(".0")
 
 
+def to_decimals(value: float, decimals: int) -> str:
+    """Return a number with so many decimals: of what it says as a decimal, a half away from 0."""
+    from decimal import ROUND_HALF_UP, Context, Decimal
+
+    text = number_text(value)
+    exact = Decimal(repr(float(value)) if "/" in text else text)
+    unit = Decimal((0, (1,), -decimals))
+    rounded = exact.quantize(unit, ROUND_HALF_UP, Context(prec=11_000))
+    return f"{rounded or abs(rounded):f}"
+
+
+def to_digits(value: float, digits: int) -> float:
+    """Return a double of so many significant digits; a half of the last one goes away from 0."""
+    rounded = f"{value:.{min(digits, 17)}g}"
+    mantissa, _, exponent = double_text(value).partition("e")
+    last = mantissa.replace(".", "").strip("-0")
+    if len(last) == digits + 1 and last[-1] == "5":  # which binary digits may lie below
+        from decimal import ROUND_UP, Context
+
+        rounded = str(
+            Context(prec=digits, rounding=ROUND_UP).create_decimal(f"{mantissa}e{exponent or 0}")
+        )
+    return float(rounded)
+
+
 def value_text(value: Any, longest: int = 8, text: Callable[[float], str] = number_text) -> str:
     """Return a number, or an array as it is typed; a long one by its shape, first and last.
 

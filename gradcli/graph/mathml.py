@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from html import escape
+from html import escape, unescape
 from typing import TYPE_CHECKING
 
 from gradcli.graph.printing import GREEK
@@ -29,30 +29,14 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 SIGNS = {
-    "cdot": "·",
-    "odot": "⊙",
-    "otimes": "⊗",
-    "times": "×",
-    "bmod": "mod",
-    "-": "−",
-    "land": "∧",
-    "lor": "∨",
-    "lnot": "¬",
-    "sim": "∼",
-    "leftarrow": "←",
-    "le": "≤",
-    "ge": "≥",
-    "ne": "≠",
-    "sum": "∑",
-    "prod": "∏",
-    "int": "∫",
-    "lfloor": "⌊",
-    "rfloor": "⌋",
-    "lceil": "⌈",
-    "rceil": "⌉",
-    "lVert": "‖",
-    "rVert": "‖",
+    name: unescape(f"&{name};")
+    for name in (
+        *("odot", "otimes", "times", "sim", "leftarrow", "le", "ge", "ne", "sum", "prod", "int"),
+        *("lfloor", "rfloor", "lceil", "rceil"),
+    )
 }
+SIGNS |= {"cdot": "·", "bmod": "mod", "-": "−", "land": "∧", "lor": "∨", "lnot": "¬"}
+SIGNS |= {"lVert": "‖", "rVert": "‖"}
 LETTERS = {name: letter for letter, name in GREEK.items()}
 LETTERS |= {"partial": "∂", "infty": "∞", "ldots": "…", "top": "⊤", "epsilon": "ϵ", "phi": "ϕ"}
 BIG = {"sum": "under", "prod": "under", "int": "sub"}
@@ -62,6 +46,8 @@ TABLES = {"bmatrix": ("[", "]"), "cases": ("{", "")}
 """What encloses a table."""
 TAKES = {"frac": 2, "sqrt": 1, "sqrt[3]": 1, "_": 1, "^": 1}
 """How many groups follow."""
+SCRIPTS = {"_": "below", "^": "above"}
+"""The field of a part that such a group becomes."""
 
 TIMES, APPLY = "\u2062", "\u2061"
 """Signs that nobody sees and a screen reader reads: of a product, and of a function applied."""
@@ -90,24 +76,22 @@ class _Part:
 
 @dataclass
 class _Open:
-    """A row whose end has not come yet."""
+    """A row, or the groups of a command, whose end has not come yet."""
 
-    before: str = ""
-    """What it is enclosed by, for a fence."""
+    kind: str = ""
+    """The sign before a fence, the command, or the kind of table; "" for a group."""
     parts: list[_Part] = field(default_factory=list)
-    waiting: list[tuple[str, list[_Part]]] = field(default_factory=list)
-    """Commands whose groups have not come yet, with those that have."""
     cells: list[list[Markup]] = field(default_factory=lambda: [[]])
     """Of a table: the rows so far."""
 
     def row(self, behind: str = "") -> _Part:
-        """Return the parts as one, between the signs of a fence where it is one."""
+        """Return the parts as one, between the signs of a fence where one is `behind`."""
         inside = [part.markup() for part in self.parts]
         is_tall = any(part.is_tall for part in self.parts)
-        if self.before:
+        if behind:
             # Size tells the brackets of an array from those of an index.
-            grows = is_tall or self.before.endswith("[")
-            first, last = (_sign(name, stretchy=grows) for name in (self.before, behind))
+            grows = is_tall or self.kind.endswith("[")
+            first, last = (_sign(name, stretchy=grows) for name in (self.kind, behind))
             inside = [first, _row(inside), last]  # so that a minus that comes first is a sign
         return _Part(_row(inside), is_tall=is_tall)
 
@@ -127,75 +111,54 @@ def mathml(latex: str, text: str = "") -> str:
 def _take(stack: list[_Open], found: dict[str, str | None]) -> None:
     """Add what a token stands for, or begin or end a row."""
     top, spaced = stack[-1], bool(found["space"])
-    other = found["other"]
-    if found["fence"] == "left" or found["table"] == "begin" or other == "{":
-        if other != "{" or spaced:
+    other, command = found["other"], found["command"]
+    name = command or other or ""
+    if found["fence"] == "left" or found["table"] == "begin" or other == "{" or name in TAKES:
+        if other is None or (other == "{" and spaced):
             _operand(top, spaced=spaced)
-        stack.append(_Open(before=found["sign"] or ""))
+        stack.append(_Open(found["sign"] or found["kind"] or name))
     elif found["fence"] or found["table"] or other == "}":
         stack.pop()
-        if found["table"]:
-            _put(stack[-1], _Part(_table(top, str(found["kind"])), is_tall=True))
-        else:
-            _put(stack[-1], top.row(found["sign"] or ""))
-    elif other == "&" or found["command"] == "\\":
+        _put(stack, _table(top) if found["table"] else top.row(found["sign"] or ""))
+    elif other == "&" or command == "\\":
         _end_cell(top)
-        if other is None:
-            top.cells.append([])
-    else:
-        _leaf_or_sign(top, found, spaced=spaced)
-
-
-def _leaf_or_sign(top: _Open, found: dict[str, str | None], *, spaced: bool) -> None:
-    """Add a number, a name, a sign, a space or a word, or let a command wait for its groups."""
-    command, other = found["command"], found["other"]
-    name = command or other or ""
-    if name in TAKES:
         if command:
-            _operand(top, spaced=spaced)
-        top.waiting.append((name, []))
+            top.cells.append([])
     elif found["font"] == "text":
-        _put(top, _Part([f"<mtext>{escape(str(found['word']))}</mtext>"], is_operand=False))
+        _put(stack, _Part([f"<mtext>{escape(str(found['word']))}</mtext>"], is_operand=False))
     elif command in SPACES:
-        _put(top, _Part([f'<mspace width="{SPACES[name]}"/>'], is_operand=False))
+        _put(stack, _Part([f'<mspace width="{SPACES[name]}"/>'], is_operand=False))
     elif name in SIGNS or other:
         sign = _sign(name, stretchy=name not in {"[", "]"})
-        _put(top, _Part(sign, is_operand=name == "!", big=BIG.get(name, "")))
+        _put(stack, _Part(sign, is_operand=name == "!", big=BIG.get(name, "")))
     else:
         _operand(top, spaced=spaced)
-        _put(top, _Part([_leaf(found)], is_operand=command != "partial"))
+        _put(stack, _Part([_leaf(found)], is_operand=command != "partial"))
 
 
 def _operand(top: _Open, *, spaced: bool) -> None:
     """Add the sign that is not written between the last part and an operand that follows."""
-    if top.parts and top.parts[-1].is_operand and not top.waiting:
+    if top.parts and top.parts[-1].is_operand and top.kind not in TAKES:
         sign = TIMES if spaced else APPLY
         top.parts.append(_Part([f"<mo>{sign}</mo>"], is_operand=False))
 
 
-def _put(top: _Open, part: _Part) -> None:
-    """Add a part to a row, or give it to the command that waits for it."""
-    while top.waiting:
-        name, groups = top.waiting[-1]
-        groups.append(part)
-        if len(groups) < TAKES[name]:
-            return
-        top.waiting.pop()
-        if name in {"_", "^"}:
-            last, script = top.parts[-1], groups[0].markup()
+def _put(stack: list[_Open], part: _Part) -> None:
+    """Add a part to the last row, or to a command, which is done when it has all its groups."""
+    stack[-1].parts.append(part)
+    while len(stack[-1].parts) == TAKES.get(stack[-1].kind):
+        command = stack.pop()
+        inside = [group.markup() for group in command.parts]
+        if command.kind in SCRIPTS:
+            last = stack[-1].parts[-1]
             last.is_tall |= part.is_tall or last.big == "under"
-            if name == "_":
-                last.below = script
-            else:
-                last.above = script
+            setattr(last, SCRIPTS[command.kind], inside[0])
             return
-        inside = [group.markup() for group in groups]
-        if name == "sqrt[3]":
+        if command.kind == "sqrt[3]":
             inside.append(["<mn>3</mn>"])
-        tag = {"frac": "mfrac", "sqrt": "msqrt", "sqrt[3]": "mroot"}[name]
-        is_tall = name == "frac" or part.is_tall
-        part = _Part(_element(tag, *inside), is_tall=is_tall)
-    top.parts.append(part)
+        tag = {"frac": "mfrac", "sqrt": "msqrt", "sqrt[3]": "mroot"}[command.kind]
+        part = _Part(_element(tag, *inside), is_tall=command.kind == "frac" or part.is_tall)
+        stack[-1].parts.append(part)
 
 
 def _end_cell(top: _Open) -> None:
@@ -203,13 +166,13 @@ def _end_cell(top: _Open) -> None:
     top.parts = []
 
 
-def _table(top: _Open, kind: str) -> Markup:
+def _table(top: _Open) -> _Part:
     """Return a matrix in brackets, or cases behind a brace."""
     _end_cell(top)
     rows = [_element("mtr", *[_element("mtd", cell) for cell in row]) for row in top.cells]
-    before, behind = TABLES[kind]
-    parts: list[Markup] = [_sign(before), [f'<mtable class="{kind}">', *rows, "</mtable>"]]
-    return _row([*parts, _sign(behind)] if behind else parts)
+    before, behind = TABLES[top.kind]
+    parts: list[Markup] = [_sign(before), [f'<mtable class="{top.kind}">', *rows, "</mtable>"]]
+    return _Part(_row([*parts, _sign(behind)] if behind else parts), is_tall=True)
 
 
 def _sign(name: str, *, stretchy: bool = True) -> Markup:

@@ -103,23 +103,15 @@ def _lost(x: float, y: float, product: float) -> float:
     return float(two_product(x, y)[1])
 
 
-def _exp(x: float, d: float) -> tuple[float, float]:
-    return math.exp(x), math.exp(x) * math.expm1(d)
-
-
-def _log(x: float, d: float) -> tuple[float, float]:
-    return math.log(x), math.log1p(d / x)
-
-
 def _sqrt(x: float, d: float) -> tuple[float, float]:
     root = math.sqrt(x)
     return root, d / (math.sqrt(x + d) + root)
 
 
 _MOVES: dict[str, Callable[[float, float], tuple[float, float]]] = {
-    "exp": _exp,
+    "exp": lambda x, d: (math.exp(x), math.exp(x) * math.expm1(d)),
     "expm1": lambda x, d: (math.expm1(x), math.exp(x) * math.expm1(d)),
-    "log": _log,
+    "log": lambda x, d: (math.log(x), math.log1p(d / x)),
     "log1p": lambda x, d: (math.log1p(x), math.log1p(d / (1 + x))),
     "sqrt": _sqrt,
     "sin": lambda x, d: (math.sin(x), 2 * math.cos(x + d / 2) * math.sin(d / 2)),
@@ -139,16 +131,13 @@ class _Target:
 
         def apply(*numbers: Near | float) -> Near:
             pairs = [_of(number) for number in numbers]
-            first = pairs[0]
-            if moves is not None and 0 < 2 * abs(first.distance) < abs(first.base):
+            base, distance = pairs[0].base, pairs[0].distance
+            is_close = 2 * abs(distance) < abs(base) or (not base and name in {"exp", "cos"})
+            if moves is not None and distance and is_close:
                 try:
-                    return Near(*moves(first.base, first.distance))
+                    return Near(*moves(base, distance))
                 except (ValueError, ArithmeticError):
                     pass
-            if name == "exp" and first.distance and not first.base:
-                return Near(1.0, math.expm1(first.distance))
-            if name == "cos" and first.distance and not first.base:
-                return Near(1.0, -2 * math.sin(first.distance / 2) ** 2)
             return Near(0.0, float(function(*map(float, pairs))))
 
         return apply
@@ -171,7 +160,7 @@ class _Target:
         """Return a function of gradcli.graph.scientific, of the nearest doubles."""
         from gradcli.graph.scientific import of_numbers
 
-        return Near(0.0, of_numbers(name)(*[float(_of(x)) for x in arguments]))
+        return self.outside(name, lambda: of_numbers(name), arguments)
 
     def where(self, condition: bool, x: Any, y: Any) -> Any:
         """Return x where the condition holds, else y."""

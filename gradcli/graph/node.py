@@ -221,12 +221,12 @@ class Graph:
             values[step] = number
         return values[node]
 
-    def power(self, base: int, exponent: int) -> int:
-        """Return base^exponent; a number as exponent becomes the payload of its own operation."""
+    def power_row(self, base: int, exponent: int) -> Row:
+        """Return the row of base^exponent; of a number as exponent it is the payload."""
         number = self.number(exponent)
         if number is not None:
-            return self.add(CONSTANT_POWER, (base,), number)
-        return self.add(POWER_OF, (base, exponent))
+            return CONSTANT_POWER, (base,), number
+        return POWER_OF, (base, exponent), None
 
     def shape(self, node: int) -> Shape:
         """Return the shape of a node's value."""
@@ -385,24 +385,16 @@ class Graph:
             assert payload is None if needless else True, f"payload of {operation}"  # noqa: S101
 
 
-def _operator(
-    operation: Operation,
-) -> tuple[Callable[[N, object], N], Callable[[N, object], N]]:
-    """Return an operator of nodes, and the same with its operands in the other order."""
+def _operator(operation: Operation, *, reflected: bool = False) -> Callable[[N, object], N]:
+    """Return an operator of nodes, or the one with its operands in the other order."""
 
     def apply(self: N, other: object) -> N:
         node = self.resolve(other)
         if node is None:
             return NotImplemented  # type: ignore[no-any-return]
-        return self.build(operation, (self.id, node))
+        return self.build(operation, (node, self.id) if reflected else (self.id, node))
 
-    def reflected(self: N, other: object) -> N:
-        node = self.resolve(other)
-        if node is None:
-            return NotImplemented  # type: ignore[no-any-return]
-        return self.build(operation, (node, self.id))
-
-    return apply, reflected
+    return apply
 
 
 class Node:
@@ -514,17 +506,15 @@ class Node:
             ids.append(node)
         return self.build(TABLE[name], tuple(ids), payload)
 
-    __add__, _added_to = _operator(ADD)
-    __sub__, __rsub__ = _operator(SUBTRACT)
-    __mul__, __rmul__ = _operator(MULTIPLY)
-    __truediv__, __rtruediv__ = _operator(DIVIDE)
-    __mod__, __rmod__ = _operator(TABLE["mod"])
-    __matmul__, __rmatmul__ = _operator(TABLE["matmul"])
+    __add__, _added_to = _operator(ADD), _operator(ADD, reflected=True)
+    __sub__, __rsub__ = _operator(SUBTRACT), _operator(SUBTRACT, reflected=True)
+    __mul__, __rmul__ = _operator(MULTIPLY), _operator(MULTIPLY, reflected=True)
+    __truediv__, __rtruediv__ = _operator(DIVIDE), _operator(DIVIDE, reflected=True)
+    __mod__, __rmod__ = _operator(TABLE["mod"]), _operator(TABLE["mod"], reflected=True)
+    __matmul__, __rmatmul__ = _operator(TABLE["matmul"]), _operator(TABLE["matmul"], reflected=True)
     # Comparisons are nodes of value 1 or 0; Python turns `1 < x` into `x > 1`.
-    __lt__ = _operator(TABLE["less"])[0]
-    __le__ = _operator(TABLE["less or equal"])[0]
-    __gt__ = _operator(TABLE["greater"])[0]
-    __ge__ = _operator(TABLE["greater or equal"])[0]
+    __lt__, __le__ = _operator(TABLE["less"]), _operator(TABLE["less or equal"])
+    __gt__, __ge__ = _operator(TABLE["greater"]), _operator(TABLE["greater or equal"])
 
     def __radd__(self, other: object) -> Self:
         """Return other + self; the 0 that the built-in sum starts with adds nothing."""
@@ -547,10 +537,7 @@ class Node:
         exponent = self.resolve(other)
         if exponent is None:
             return NotImplemented
-        number = self.graph.number(exponent)
-        if number is None:
-            return self.build(POWER_OF, (self.id, exponent))
-        return self.build(CONSTANT_POWER, (self.id,), number)
+        return self.build(*self.graph.power_row(self.id, exponent))
 
     def __rpow__(self, other: object) -> Self:
         """Return other ** self."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import cached_property, partial, reduce
 
 from gradcli.graph.precedence import (
     AND,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     Rule = Callable[..., Any]
     """A partial derivative over nodes; kept untyped because rows mix nodes and plain numbers."""
     Hidden = tuple[int, ...] | Callable[[int, Any], tuple[int, ...]]
+    Error = float | tuple[float, float]
 
 
 class Operation:
@@ -53,26 +55,26 @@ class Operation:
     body: Body | None
     """The value `(m, *args, payload)` in the arithmetic of a target m (gradcli.graph.bodies); None
     where every target has a function of the row's name, and for operations on arrays."""
-    value: Any
-    """The value as a function of floats; None for leaves and operations on arrays."""
     library: bool = False
     """Whether gradcli.graph.scientific has the value, for numbers and arrays: the body asks it, and
     there is no machine code."""
+    for_doubles: bool = False
+    """Whether the body is right to the digits of a double, and to no more."""
     exact: Body | None = None
     """The value to any number of digits, as a body for targets that compute with more than doubles
     (gradcli.exact); None where `body` or a function of the row's name is that already. Such targets
     have the functions that python-flint has besides, by its names."""
-    ulps: float | Callable[[Any], float] = 1
-    """How far the value may be off, in units in its last place, perhaps as a function of the
-    payload. Rows without a body are as good as the C library: these are glibc's numbers."""
-    argument_ulps: float | Callable[[Any], float] = 0
-    """How far it may be off in addition, as if an argument were, in units in its last place: for
-    functions with more zeros than anyone can take care of."""
+    ulps: Error | Callable[[Any], Error] = 1
+    """How far the value may be off, in units in its last place; in a pair also how far it may be
+    off in addition, as if each argument were by so many of its units, for functions with more zeros
+    than anyone can take care of. Perhaps as a function of the payload. Rows without a body are as
+    good as the C library: these are glibc's numbers."""
     hides: Hidden = ()
     """The arguments of which inf or nan may leave no trace in the value: their positions, or a
     function `(count, payload)` that gives them."""
     is_finite: bool = False
-    """Whether the value is always finite when the arguments are."""
+    """Whether the value is always finite when the arguments are, as any is that is off by nothing:
+    then the number itself is a double."""
     arity: tuple[int, int]
     """Least and greatest number of arguments; -1 for any number. Where a row says nothing there are
     as many as rules for them, or one."""
@@ -91,9 +93,12 @@ class Operation:
     switch: tuple[float, float] | None = None
     """Where it jumps only where an argument passes the other one, or 0: the values where it is
     greater, and where it is less."""
-    level: int = ATOM
-    infix: str | None = None
-    """What is written between, before or behind the operands; None for a call."""
+    notation: tuple[str | None, int] = None, ATOM
+    """What is written between, before or behind the operands, and how tightly that binds them."""
+    infix: str | None
+    """The first of both; None for a call."""
+    level: int
+    """The second."""
     typed: str | None = None
     """The name in a formula where it is not the name of the row."""
     latex: str | tuple[Any, ...] | None = None
@@ -114,9 +119,9 @@ class Operation:
     textbook: tuple[Rule, ...] | None = None
     """The same for a reader, where the rules are not readable: a formula, perhaps with the words
     that follow it (gradcli.calculus.textbook)."""
-    slope: tuple[Rule, ...] | Rule | None = None
-    """For a reduction, instead of `vjp`: the derivative `(f, *args)` of the number it makes with
-    respect to each number that it makes it of."""
+    slope: tuple[Rule, ...] | None = None
+    """For a reduction, instead of `vjp`: one rule an argument, the derivative `(f, *args)` of the
+    number it makes with respect to each number that it makes it of."""
     linear: str | None = None
     """How the value is linear, "together" or in "each" argument, with factors that are no negative
     numbers where the arguments are none; None for an operation that is not."""
@@ -145,8 +150,9 @@ class Operation:
     parenthesis follows: a value, a definition or a column of its name stays what it is."""
     roles: tuple[str, ...] = ()
     """What the arguments are called; elsewhere they are 1st, 2nd, 3rd."""
-    binds: tuple[str, str, int] | None = None
-    """How an operation that binds a name is written in LaTeX (gradcli.graph.bound)."""
+    binds: bool = False
+    """Whether it binds a name (gradcli.graph.forms). As text the body is the first argument, before
+    the limits, and the name is the payload."""
     reason: Callable[..., str | None] | None = None
     """The sentence for arguments with which there is no value, where no `domain` can say it."""
     selects: bool = False
@@ -161,28 +167,28 @@ class Operation:
         rules = self.partials or self.vjp or self.slope or self.textbook
         if "arity" not in columns:
             self.arity = (len(rules), len(rules)) if isinstance(rules, tuple) else (1, 1)
-        if "value" not in columns and (self.shape is not None or self.arity == (0, 0)):
-            self.value = None
         if self.spelled is not None:
             self.internal = True
+        if self.ulps == 0:
+            self.is_finite = True
+        self.infix, self.level = self.notation
         if not columns.get("symbol"):
             self.symbol = (self.infix or "").strip() or self.typed or name
 
-    def __getattr__(self, name: str) -> Any:
-        """Return the value as a function of floats, made from the body when it is first asked for.
+    @cached_property
+    def value(self) -> Any:
+        """The value as a function of floats, unless a row gives one; None for leaves and arrays.
 
         It raises ValueError, OverflowError or ZeroDivisionError, or returns nan or inf, where there
         is no value.
         """
-        if name != "value":
-            raise AttributeError(name)
+        if self.shape is not None or self.arity == (0, 0):
+            return None
         if self.body is None:
-            self.value = getattr(math, self.name)
-        else:
-            from gradcli.graph.bodies import float_function
+            return getattr(math, self.name)
+        from gradcli.graph.bodies import float_function
 
-            self.value = float_function(self)
-        return self.value
+        return float_function(self)
 
     def __repr__(self) -> str:
         """Return the operation's name."""
@@ -193,13 +199,10 @@ class Operation:
         least, most = self.arity
         return count >= least and (most < 0 or count <= most)
 
-    def error(self, payload: Any = None) -> float:
-        """Return how far the value may be off, in units in its last place."""
-        return self.ulps(payload) if callable(self.ulps) else self.ulps
-
-    def argument_error(self, payload: Any = None) -> float:
-        """Return the further error, as if an argument were off by so many of its units."""
-        return self.argument_ulps(payload) if callable(self.argument_ulps) else self.argument_ulps
+    def error(self, payload: Any = None) -> tuple[float, float]:
+        """Return how far the value may be off by itself, and as if its arguments were: `ulps`."""
+        ulps = self.ulps(payload) if callable(self.ulps) else self.ulps
+        return ulps if isinstance(ulps, tuple) else (ulps, 0)
 
     def hidden(self, count: int, payload: Any) -> tuple[int, ...]:
         """Return the positions of the arguments of which inf or nan may leave no trace."""
@@ -231,17 +234,19 @@ class Operation:
 
     def partial(self, position: int, f: Any, arguments: tuple[Any, ...], payload: Any) -> Any:
         """Return the derivative with respect to an argument, as a node or a number."""
-        arguments = self.with_payload(arguments, payload)
-        if isinstance(self.partials, tuple):
-            return self.partials[position](f, *arguments)
-        return self.partials(position, f, *arguments)
+        return self.rule("partials", position)(f, *self.with_payload(arguments, payload))
+
+    def rule(self, column: str, position: int) -> Rule:
+        """Return the rule of a column for an argument."""
+        rules = getattr(self, column)
+        return rules[position] if isinstance(rules, tuple) else partial(rules, position)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what finds the row again, for pickle."""
         return row_of, (self.name,)
 
 
-COLUMNS = frozenset(Operation.__annotations__)
+COLUMNS = frozenset({*Operation.__annotations__, "value"})
 
 
 def row_of(name: str) -> Operation:
@@ -258,11 +263,7 @@ def _row(name: str, body: Body | None = None, **columns: Any) -> Operation:
     return row
 
 
-FOR_DOUBLES = "is_for_doubles"
-"""An attribute of bodies that are right to the digits of a double, and to no more."""
-
-
-def _special(name: str) -> Body:
+def _body(name: str) -> Body:
     """Return a body of gradcli.graph.special, which is imported when the body is first read."""
 
     def body(m: Any, *arguments: Any) -> Any:
@@ -270,18 +271,25 @@ def _special(name: str) -> Body:
 
         return getattr(special, name)(m, *arguments)
 
-    setattr(body, FOR_DOUBLES, True)
     return body
 
 
-def _library(name: str, function: str | None = None, **columns: Any) -> Operation:
-    """Add a row whose values a function of gradcli.graph.scientific computes."""
+def _special(name: str, **columns: Any) -> Operation:
+    """Add a row whose body gradcli.graph.special has under its name."""
+    return _row(name, _body(name.replace(" ", "_")), for_doubles=True, **columns)
+
+
+def _library(name: str, **columns: Any) -> Operation:
+    """Add a row whose values gradcli.graph.scientific computes.
+
+    Its domain is tested for arrays too, so it has no `and`, `or` or chained comparison.
+    """
 
     def body(m: Any, *arguments: Any) -> Any:
-        return m.library(function or name, *arguments)
+        return m.library(name, *arguments)
 
     columns = {"hides": every, "reserved": False, **columns}
-    return _row(name, body, library=True, **columns)
+    return _row(name, body, library=True, for_doubles=True, **columns)
 
 
 def every(count: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
@@ -310,10 +318,10 @@ of = _Rows()
 
 # ---------------------------------------------------------------- leaves
 
-CONSTANT = _row("constant", arity=(0, 0), payload="last")
-NAMED_CONSTANT = _row("named constant", arity=(0, 0), payload="last")
-VARIABLE = _row("variable", arity=(0, 0), payload="last")
-PLACEHOLDER = _row("placeholder", arity=(0, 0), payload="last")
+CONSTANT, NAMED_CONSTANT, VARIABLE, PLACEHOLDER = [
+    _row(name, arity=(0, 0), payload="last")
+    for name in ("constant", "named constant", "variable", "placeholder")
+]
 LEAVES = frozenset({CONSTANT, NAMED_CONSTANT, VARIABLE})
 """The operations without arguments that a formula is made of."""
 # A call in the body of a function that can be worked out only when the shapes are known.
@@ -342,64 +350,56 @@ def known_number(operation: Operation, payload: Any) -> float | None:
 
 # ---------------------------------------------------------------- arithmetic
 
-ADD = _row(
+
+def _arithmetic(name: str, function: Callable[..., Any], **columns: Any) -> Operation:
+    """Add a function of Python that every target has as an operator; it is rounded correctly."""
+    columns = {"ulps": 0.5, **columns}
+    return _row(name, lambda m, *x: function(*x), value=function, **columns)
+
+
+ADD = _arithmetic(
     "add",
-    lambda m, x, y: x + y,
-    value=operator.add,
-    ulps=0.5,
+    operator.add,
     partials=(lambda f, x, y: 1, lambda f, x, y: 1),
-    level=SUM,
-    infix=" + ",
+    notation=(" + ", SUM),
     commutative=True,
     noun="sum",
 )
-SUBTRACT = _row(
+SUBTRACT = _arithmetic(
     "subtract",
-    lambda m, x, y: x - y,
-    value=operator.sub,
-    ulps=0.5,
+    operator.sub,
     partials=(lambda f, x, y: 1, lambda f, x, y: -1),
-    level=SUM,
-    infix=" - ",
+    notation=(" - ", SUM),
     noun="difference",
     symbol="−",
 )
-MULTIPLY = _row(
+MULTIPLY = _arithmetic(
     "multiply",
-    lambda m, x, y: x * y,
-    value=operator.mul,
-    ulps=0.5,
+    operator.mul,
     partials=(lambda f, x, y: y, lambda f, x, y: x),
-    level=PRODUCT,
-    infix="*",
+    notation=("*", PRODUCT),
     commutative=True,
     noun="product",
     symbol="×",
 )
-DIVIDE = _row(
+DIVIDE = _arithmetic(
     "divide",
-    lambda m, x, y: x / y,
-    value=operator.truediv,
-    ulps=0.5,
+    operator.truediv,
     hides=(1,),
     partials=(lambda f, x, y: 1 / y, lambda f, x, y: -f / y),
     domain=(lambda x, y: y != 0, "a divisor other than 0"),
     undefined="division by zero",
-    level=PRODUCT,
-    infix="/",
+    notation=("/", PRODUCT),
     latex=(r"\frac{{{0}}}{{{1}}}", POSTFIX, SUM, SUM),
     noun="quotient",
     symbol="÷",
 )
-NEGATE = _row(
+NEGATE = _arithmetic(
     "negate",
-    lambda m, x: -x,
-    value=operator.neg,
+    operator.neg,
     ulps=0,
-    is_finite=True,
     partials=(lambda f, x: -1,),
-    level=SIGN,
-    infix="-",
+    notation=("-", SIGN),
     latex=("-{0}", SIGN, PRODUCT),
     noun="negative",
     symbol="−",
@@ -440,10 +440,9 @@ CONSTANT_POWER = _row(
     hides=lambda _, n: () if n > 0 else (0,),
     partials=(lambda f, x, n: n * x ** _one_less(n) if n else 0,),
     domain=(_power_defined, _POWER_NEEDS),
-    level=POWER,
+    notation=("^", POWER),
     payload="last",
     latex=("{0}^{{{p}}}", POWER, ATOM),
-    infix="^",
     steep=lambda n: 0 < n < 1,
     noun="power",
 )
@@ -461,8 +460,7 @@ POWER_OF = _row(
         lambda x, y: x == 0 and y == 0,
         "0^0 is 1, but the derivative with respect to the exponent is one-sided",
     ),
-    level=POWER,
-    infix="^",
+    notation=("^", POWER),
     latex=("{0}^{{{1}}}", POWER, ATOM, SUM),
     steep=True,
     noun="power",
@@ -530,9 +528,8 @@ _row(
     domain=_POSITIVE,
     latex=r"\ln",
 )
-LOG_TO_BASE = _row(
+LOG_TO_BASE = _special(
     "log to a base",
-    _special("log_to_base"),
     exact=lambda m, x, base: m.log(x) / m.log(base),
     ulps=2,
     hides=(0, 1),
@@ -577,9 +574,8 @@ _row(
     latex=r"\sqrt{{{0}}}",
     steep=True,
 )
-_row(
+_special(
     "cbrt",
-    _special("cbrt"),
     exact=lambda m, x: m.where(x < 0.0, -m.root(-x, 3), m.root(x, 3)),
     ulps=0.5,
     is_finite=True,
@@ -650,20 +646,20 @@ _row(
     spelled=lambda f, x: of.sqrt(1 - x**2),
     steep=True,
 )
-_row(
-    "asin",
-    partials=(lambda f, x: 1 / of.cathetus(x),),
-    domain=_WITHIN_ONE,
-    latex=r"\arcsin",
-    steep=True,
-)
-_row(
-    "acos",
-    partials=(lambda f, x: -1 / of.cathetus(x),),
-    domain=_WITHIN_ONE,
-    latex=r"\arccos",
-    steep=True,
-)
+
+
+def _arc(name: str, sign: int) -> None:
+    _row(
+        f"a{name}",
+        partials=(lambda f, x: sign / of.cathetus(x),),
+        domain=_WITHIN_ONE,
+        latex=rf"\arc{name}",
+        steep=True,
+    )
+
+
+_arc("sin", 1)
+_arc("cos", -1)
 _row(
     "atan",
     **_LEVELS_OFF,
@@ -736,9 +732,8 @@ _row(
     domain=(lambda x: -1 < x < 1, "a number between -1 and 1"),
     latex=r"\operatorname{artanh}",
 )
-_row(
+_special(
     "hypot",
-    _special("hypot"),
     exact=lambda m, x, y: m.sqrt(x * x + y * y),
     ulps=0.5,
     partials=(lambda f, x, y: of.direction(x, y), lambda f, x, y: of.direction(y, x)),
@@ -759,9 +754,8 @@ def _direction(m: Any, x: Any, y: Any) -> Any:
 
 # x/hypot(x, y), and 0 at the origin: the family of the partial derivatives of hypot is closed, and
 # none of them is a difference.
-_row(
+_special(
     "direction",
-    _special("direction"),
     exact=_direction,
     ulps=1.5,
     hides=(0, 1),
@@ -789,12 +783,10 @@ def _sphericalj(m: Any, x: Any, n: int) -> Any:
     return m.sqrt(m.named("pi")) / 2.0 * m.pow(x / 2.0, float(n)) * series
 
 
-_row(
+_special(
     "sphericalj",
-    _special("sphericalj"),
     exact=_sphericalj,
-    argument_ulps=lambda n: 1 + n,
-    ulps=lambda n: 6 + n,
+    ulps=lambda n: (6 + n, 1 + n),
     partials=(
         lambda f, x, n: (
             (n * of.sphericalj(x, payload=n - 1) - (n + 1) * of.sphericalj(x, payload=n + 1))
@@ -811,16 +803,14 @@ _row(
 # ---------------------------------------------------------------- steps, kinks and comparisons
 
 
-def _whole(x: float) -> bool:
-    return math.isfinite(x) and x == math.floor(x)
+def _whole(x: Any) -> Any:
+    return x % 1 == 0
 
 
-_row(
+_arithmetic(
     "abs",
-    lambda m, x: abs(x),
-    value=abs,
+    abs,
     ulps=0,
-    is_finite=True,
     partials=(lambda f, x: of.sign(x),),
     kink=(lambda x: x == 0, "abs has a kink at 0, where its derivative is taken as 0"),
     rounded=lambda w, x: of.hypot(x, w),
@@ -841,7 +831,6 @@ def _stepped(
         name,
         body,
         ulps=0,
-        is_finite=True,
         partials=(lambda f, x: slope,),
         jump=(test, f"{name} jumps {where}, where its derivative is taken as {slope}"),
         **columns,
@@ -890,14 +879,13 @@ _stepped(
 )
 _stepped(
     "round",
-    _special("round_half_away"),
+    _body("round_half_away"),
     lambda x: _whole(x - 0.5) and abs(x) < 2.0**52,
     "halfway between whole numbers",
     exact=lambda m, x: m.where(x < 0.0, -m.floor(0.5 - x), m.floor(x + 0.5)),
 )
-MOD: Operation = _row(
+MOD: Operation = _special(
     "mod",
-    _special("mod"),
     exact=lambda m, x, y: x - y * m.floor(x / y),
     ulps=0.5,
     hides=(1,),
@@ -917,37 +905,27 @@ def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
     return equals[position] / sum(others, first)
 
 
-def _extreme(compare: Callable[[Any, Any], Any]) -> Body:
-    """Return the body of the number that compares so with all others."""
-
-    def body(m: Any, first: Any, *rest: Any) -> Any:
-        for other in rest:
-            first = m.where(compare(other, first), other, first)
-        return first
-
-    return body
+def extreme(m: Any, compare: Callable[[Any, Any], Any], *numbers: Any) -> Any:
+    """Return the number that compares so with all others; nan if one of them is."""
+    return reduce(lambda x, y: m.where(compare(y, x) | (y != y), y, x), numbers)  # noqa: PLR0124
 
 
-_greatest, _least = _extreme(operator.gt), _extreme(operator.lt)
-
-
-def _add_extreme(pick: Callable[..., float], side: int, body: Body, exact: Body) -> None:
-    """Add the greatest of some numbers, or with side -1 the least."""
+def _add_extreme(pick: Callable[..., float], side: int, compare: Callable[..., Any]) -> None:
+    """Add the greatest of some numbers, or with side -1 the least; zeros of any sign give 0."""
     name = pick.__name__
 
-    def partial(i: int, f: Any, *x: Any) -> Any:
+    def rule(i: int, f: Any, *x: Any) -> Any:
         return _above(*(x[i], x[1 - i])[::side]) if len(x) == 2 else _share(i, f, x)
 
     _row(
         name,
-        body,
-        exact=exact,
+        lambda m, *x: extreme(m, compare, *x) + 0.0,
+        exact=lambda m, *x: extreme(m, compare, *x),
         selects=True,
         arity=(2, -1),
         ulps=0,
         hides=every,
-        is_finite=True,
-        partials=partial,
+        partials=rule,
         kink=(
             lambda *numbers: numbers.count(pick(numbers)) > 1,
             f"{name} has a tie, whose derivative is shared equally",
@@ -958,8 +936,8 @@ def _add_extreme(pick: Callable[..., float], side: int, body: Body, exact: Body)
     )
 
 
-_add_extreme(max, 1, _special("greatest"), _greatest)
-_add_extreme(min, -1, _special("least"), _least)
+_add_extreme(max, 1, operator.gt)
+_add_extreme(min, -1, operator.lt)
 
 
 def _rounded(side: int, width: Any, first: Any, *rest: Any) -> Any:
@@ -974,14 +952,18 @@ def _above(x: Any, y: Any) -> Any:
     return (1 + of.sign(x - y)) / 2
 
 
+def _clip(m: Any, x: Any, low: Any, high: Any) -> Any:
+    """Return x between low and high; high where low is above it."""
+    return extreme(m, operator.lt, extreme(m, operator.gt, x, low), high)
+
+
 _row(
     "clip",
-    _special("clip"),
-    exact=lambda m, x, low, high: _least(m, _greatest(m, x, low), high),
+    lambda m, *x: _clip(m, *x) + 0.0,
+    exact=_clip,
     selects=True,
     ulps=0,
     hides=every,
-    is_finite=True,
     partials=(
         lambda f, x, low, high: _above(x, low) * _above(high, f.apply_to("max", x, low)),
         lambda f, x, low, high: _above(low, x) * _above(high, f.apply_to("max", x, low)),
@@ -1003,7 +985,6 @@ def _condition(name: str, test: Callable[..., Any], count: int = 2, **columns: A
         lambda m, *x: m.where(test(*x), 1.0, 0.0),
         ulps=0,
         hides=tuple(range(count)),
-        is_finite=True,
         partials=(lambda f, *x: 0,) * count,
         **columns,
     )
@@ -1020,8 +1001,7 @@ def _compare(
             f"{sign} jumps where both sides are equal, where its derivative is taken as 0",
         ),
         switch=(float(test(1, 0)), float(test(0, 1))),
-        level=COMPARISON,
-        infix=f" {sign} ",
+        notation=(f" {sign} ", COMPARISON),
         symbol=symbol,
         commutative=test in {operator.eq, operator.ne},
         latex=f" {latex} ",
@@ -1038,16 +1018,14 @@ _compare("not equal", "!=", r"\ne", operator.ne, "≠")
 AND_ALSO = _condition(
     "and",
     lambda x, y: (x != 0.0) & (y != 0.0),
-    level=AND,
-    infix=" and ",
+    notation=(" and ", AND),
     latex=r" \land ",
     commutative=True,
 )
 OR_ELSE = _condition(
     "or",
     lambda x, y: (x != 0.0) | (y != 0.0),
-    level=OR,
-    infix=" or ",
+    notation=(" or ", OR),
     latex=r" \lor ",
     commutative=True,
 )
@@ -1055,8 +1033,7 @@ NOT_SO = _condition(
     "not",
     lambda x: x == 0.0,
     1,
-    level=NOT,
-    infix="not ",
+    notation=("not ", NOT),
     latex=(r"\lnot {0}", NOT, POWER),
 )
 WHERE = _row(
@@ -1083,64 +1060,58 @@ _NOT_A_POLE = (
     "a number that is not 0, -1, -2 …",
 )
 
-_row(
+_special(
     "gamma",
-    _special("gamma"),
     ulps=6,
     partials=(lambda f, x: f * of.digamma(x),),
     domain=_NOT_A_POLE,
     latex=r"\operatorname{\Gamma}",
 )
-_row(
+_special(
     "lgamma",
-    _special("lgamma"),
     exact=lambda m, x: m.where(x > 0.0, m.lgamma(x), m.log(abs(m.gamma(x)))),
     ulps=5,
     partials=(lambda f, x: of.digamma(x),),
     domain=_NOT_A_POLE,
     latex=r"\ln\left|\operatorname{{\Gamma}}\left({0}\right)\right|",
 )
-_row(
+_special(
     "digamma",
-    _special("digamma"),
-    argument_ulps=1,
-    ulps=5,
+    ulps=(5, 1),
     partials=(lambda f, x: of.polygamma(x, payload=1),),
     domain=_NOT_A_POLE,
     latex=r"\psi^{{\left(0\right)}}\left({0}\right)",
 )
-_row(
+_special(
     "polygamma",
-    _special("polygamma"),
-    argument_ulps=lambda n: 1 + n,
-    ulps=lambda n: 5 + 2 * n,
+    ulps=lambda n: (5 + 2 * n, 1 + n),
     hides=(0,),
     partials=(lambda f, x, n: of.polygamma(x, payload=n + 1),),
     domain=_NOT_A_POLE,
     payload="first",
     latex=r"\psi^{{\left({p}\right)}}\left({0}\right)",
 )
-FACTORIAL = _row(
+FACTORIAL = _special(
     "factorial",
-    _special("factorial"),
     exact=lambda m, x: m.gamma(x + 1.0),
     ulps=7,
     partials=(lambda f, x: f * of.digamma(x + 1),),
     domain=(lambda x: x >= 0 or x != math.floor(x), "a number that is not -1, -2 …"),
-    level=POSTFIX,
-    infix="!",
+    notation=("!", POSTFIX),
 )
-_row(
-    "erf",
-    **_LEVELS_OFF,
-    partials=(lambda f, x: 2 / of.sqrt(x.constant("pi")) * of.exp(-(x**2)),),
-)
-_row(
-    "erfc",
-    ulps=3,
-    **_LEVELS_OFF,
-    partials=(lambda f, x: -2 / of.sqrt(x.constant("pi")) * of.exp(-(x**2)),),
-)
+
+
+def _error_function(name: str, factor: int, ulps: float) -> None:
+    _row(
+        name,
+        ulps=ulps,
+        **_LEVELS_OFF,
+        partials=(lambda f, x: factor / of.sqrt(x.constant("pi")) * of.exp(-(x**2)),),
+    )
+
+
+_error_function("erf", 2, 1)
+_error_function("erfc", -2, 3)
 
 # ---------------------------------------------------------------- special functions of SciPy
 
@@ -1161,46 +1132,49 @@ _library(
 _library(
     "erfcx_derivative",
     exact=_derivative_of_erfcx,
-    argument_ulps=16,
-    ulps=lambda n: 2 * 4.0 ** (n + 1),
+    ulps=lambda n: (2 * 4.0 ** (n + 1), 16),
     partials=(lambda f, x, n: of.erfcx_derivative(x, payload=n + 1),),
     payload="first",
     internal=True,
 )
 _PROFILE = (
-    lambda x, sigma, gamma, *_: sigma >= 0 and gamma >= 0 and sigma + gamma > 0,
+    lambda x, sigma, gamma, *_: (sigma >= 0) & (gamma >= 0) & (sigma + gamma > 0),
     "widths >= 0 that are not both 0",
 )
+
+
+def _voigt_slope(position: int, _: Any, x: Any, sigma: Any, gamma: Any, k: int = 0) -> Any:
+    """Return the derivative of the part k of the profile's derivatives, the profile itself being 0.
+
+    The normal distribution spreads as heat does, so the derivative with respect to sigma is sigma
+    times the second with respect to x.
+    """
+
+    def part(k: int) -> Any:
+        return of.voigt_derivative(x, sigma, gamma, payload=k)
+
+    if position == 2:
+        return part(k + 1) if k % 2 else -part(k + 3)
+    return sigma * part(k + 4) if position else part(k + 2)
+
+
 _library(
     "voigt",
     exact=lambda m, x, sigma, gamma: m.derivative_of_voigt(x, sigma, gamma, 0.0),
-    argument_ulps=16,
-    ulps=20,
-    partials=(
-        lambda f, x, sigma, gamma: of.voigt_derivative(x, sigma, gamma, payload=2),
-        lambda f, x, sigma, gamma: sigma * of.voigt_derivative(x, sigma, gamma, payload=4),
-        lambda f, x, sigma, gamma: -of.voigt_derivative(x, sigma, gamma, payload=3),
-    ),
+    ulps=(20, 16),
+    arity=(3, 3),
+    partials=_voigt_slope,
     domain=_PROFILE,
     roles=("of", "sigma", "gamma"),
 )
 # The real (even) and imaginary (odd) parts of the derivatives with respect to x of the function
-# of x + i gamma that the profile is the real part of. The normal distribution spreads as heat
-# does, so the derivative with respect to sigma is sigma times the second with respect to x.
+# of x + i gamma that the profile is the real part of.
 _library(
     "voigt_derivative",
     exact=lambda m, x, sigma, gamma, k: m.derivative_of_voigt(x, sigma, gamma, float(k)),
-    argument_ulps=32,
-    ulps=lambda k: 80.0 * 4.0 ** (k // 2),
-    partials=(
-        lambda f, x, sigma, gamma, k: of.voigt_derivative(x, sigma, gamma, payload=k + 2),
-        lambda f, x, sigma, gamma, k: sigma * of.voigt_derivative(x, sigma, gamma, payload=k + 4),
-        lambda f, x, sigma, gamma, k: (
-            of.voigt_derivative(x, sigma, gamma, payload=k + 1)
-            if k % 2
-            else -of.voigt_derivative(x, sigma, gamma, payload=k + 3)
-        ),
-    ),
+    ulps=lambda k: (80.0 * 4.0 ** (k // 2), 32),
+    arity=(3, 3),
+    partials=_voigt_slope,
     domain=_PROFILE,
     payload="first",
     internal=True,
@@ -1222,8 +1196,8 @@ def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
             return -(below + over) / 2
         return (below + over) / 2 if above > 0 else (below - over) / 2
 
-    def is_defined(n: float, x: float) -> bool:
-        return x > 0 or (not is_right and (_whole(n) or (x == 0 and n > 0)))
+    def is_defined(n: Any, x: Any) -> Any:
+        return (x > 0) | ((not is_right) & (_whole(n) | ((x == 0) & (n > 0))))
 
     needs = "x > 0" if is_right else "x > 0, x = 0 with an order >= 0, or a whole order"
     _library(
@@ -1236,11 +1210,18 @@ def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
     )
 
 
-_bessel("besselj", -1, is_right=False, ulps=20, argument_ulps=64)
-_bessel("bessely", -1, is_right=True, ulps=20, argument_ulps=64)
-_bessel("besseli", 1, is_right=False, ulps=10, argument_ulps=8)
-_bessel("besselk", 1, is_right=True, ulps=10, argument_ulps=8)
-_BOTH_POSITIVE = (lambda a, b, *_: a > 0 and b > 0, "two numbers > 0")
+_bessel("besselj", -1, is_right=False, ulps=(20, 64))
+_bessel("bessely", -1, is_right=True, ulps=(20, 64))
+_bessel("besseli", 1, is_right=False, ulps=(10, 8))
+_bessel("besselk", 1, is_right=True, ulps=(10, 8))
+
+
+def _constant_in(name: str, count: int) -> tuple[Rule, ...]:
+    """Return the rules for the first arguments, with respect to which there is no derivative."""
+    return tuple([no_slope(name, f"{which} argument") for which in ("first", "second")[:count]])
+
+
+_BOTH_POSITIVE = (lambda a, b, *_: (a > 0) & (b > 0), "two numbers > 0")
 # The mixed second derivative is a difference, which loses digits where both arguments are small.
 
 
@@ -1251,8 +1232,7 @@ def _lbeta(m: Any, a: Any, b: Any) -> Any:
 _library(
     "beta",
     exact=lambda m, a, b: m.exp(_lbeta(m, a, b)),
-    argument_ulps=4,
-    ulps=12,
+    ulps=(12, 4),
     partials=(
         lambda f, a, b: -f * of.polygamma_difference(a, b, payload=0),
         lambda f, a, b: -f * of.polygamma_difference(b, a, payload=0),
@@ -1264,8 +1244,7 @@ _library(
 _library(
     "lbeta",
     exact=_lbeta,
-    argument_ulps=2,
-    ulps=8,
+    ulps=(8, 2),
     partials=(
         lambda f, a, b: -of.polygamma_difference(a, b, payload=0),
         lambda f, a, b: -of.polygamma_difference(b, a, payload=0),
@@ -1285,20 +1264,15 @@ _library(
     payload="last",
     spelled=lambda f, a, b, n: of.polygamma(a + b, payload=n) - of.polygamma(a, payload=n),
 )
-_INCOMPLETE = (lambda a, x: a > 0 and x >= 0, "a > 0 and x >= 0")
 
 
 def _incomplete_gamma(name: str, side: str, sign: int, **columns: Any) -> None:
     _library(
         name,
         exact=lambda m, a, x: getattr(m, f"gamma_{side}")(x, a, regularized=1),
-        argument_ulps=8,
-        ulps=12,
-        partials=(
-            no_slope(name, "first argument"),
-            lambda f, a, x: sign * of.gamma_density(a, x),
-        ),
-        domain=_INCOMPLETE,
+        ulps=(12, 8),
+        partials=(*_constant_in(name, 1), lambda f, a, x: sign * of.gamma_density(a, x)),
+        domain=(lambda a, x: (a > 0) & (x >= 0), "a > 0 and x >= 0"),
         latex=rf"\operatorname{{{name[-1].upper()}}}",
         **columns,
     )
@@ -1309,37 +1283,35 @@ _incomplete_gamma("gammaq", "upper", -1)
 # x^(a-1) exp(-x)/Γ(a): as typed it loses as many digits as its exponent is large.
 _library(
     "gamma_density",
-    argument_ulps=4,
-    ulps=8,
-    partials=(no_slope("gammap", "first argument"), lambda f, a, x: f * ((a - 1 - x) / x)),
-    domain=(lambda a, x: a > 0 and (x > 0 or (x == 0 and a >= 1)), "a > 0 and x > 0"),
+    ulps=(8, 4),
+    partials=(*_constant_in("gammap", 1), lambda f, a, x: f * ((a - 1 - x) / x)),
+    domain=(lambda a, x: (a > 0) & ((x > 0) | ((x == 0) & (a >= 1))), "a > 0 and x > 0"),
     spelled=lambda f, a, x: x ** (a - 1) * of.exp(-x) / of.gamma(a),
 )
 _library(
     "betainc",
     exact=lambda m, a, b, x: m.beta_lower(x, a, b, regularized=1),
-    argument_ulps=4,
-    ulps=12,
-    partials=(
-        no_slope("betainc", "first argument"),
-        no_slope("betainc", "second argument"),
-        lambda f, a, b, x: of.beta_density(a, b, x),
+    ulps=(12, 4),
+    partials=(*_constant_in("betainc", 2), lambda f, a, b, x: of.beta_density(a, b, x)),
+    domain=(
+        lambda a, b, x: (a > 0) & (b > 0) & (x >= 0) & (x <= 1),
+        "a > 0, b > 0 and x from 0 to 1",
     ),
-    domain=(lambda a, b, x: a > 0 and b > 0 and 0 <= x <= 1, "a > 0, b > 0 and x from 0 to 1"),
 )
 # x^(a-1) (1-x)^(b-1)/B(a, b), as above.
 _library(
     "beta_density",
-    argument_ulps=4,
-    ulps=8,
+    ulps=(8, 4),
     partials=(
-        no_slope("betainc", "first argument"),
-        no_slope("betainc", "second argument"),
+        *_constant_in("betainc", 2),
         lambda f, a, b, x: f * ((a - 1) / x - (b - 1) / (1 - x)),
     ),
     domain=(
         lambda a, b, x: (
-            a > 0 and b > 0 and (0 < x < 1 or (x == 0 and a >= 1) or (x == 1 and b >= 1))
+            (a > 0)
+            & (b > 0)
+            & ((x > 0) | ((x == 0) & (a >= 1)))
+            & ((x < 1) | ((x == 1) & (b >= 1)))
         ),
         "a > 0, b > 0 and x between 0 and 1",
     ),
@@ -1427,8 +1399,7 @@ _library(
 _BRANCH = (lambda x: x > -math.exp(-1), "a number >= -1/e")
 _library(
     "lambertw",
-    argument_ulps=2,
-    ulps=4,
+    ulps=(4, 2),
     partials=(lambda f, x: of.lambertw_slope(x),),
     domain=_BRANCH,
     latex=r"\operatorname{W}",
@@ -1436,13 +1407,16 @@ _library(
 )
 _library(
     "lambertw_slope",
-    argument_ulps=2,
-    ulps=4,
+    ulps=(4, 2),
     partials=(lambda f, x: -(f**2) * (2 + of.lambertw(x)) / (1 + of.lambertw(x)),),
     domain=_BRANCH,
     spelled=lambda f, x: of.exp(-of.lambertw(x)) / (1 + of.lambertw(x)),
     steep=True,
 )
+
+
+MOST_BITS = 50_000
+"""A number of ways with about as many bits is not worked out."""
 
 
 def _ways(count: Callable[[int, int], int], least: Callable[[int, int], int]) -> Any:
@@ -1456,34 +1430,34 @@ def _ways(count: Callable[[int, int], int], least: Callable[[int, int], int]) ->
     return limited
 
 
-MOST_BITS = 50_000
-"""A number of ways with about as many bits is not worked out."""
+WAYS: dict[str, Callable[[int, int], int]] = {
+    "gcd": math.gcd,
+    "lcm": math.lcm,
+    "nCr": _ways(math.comb, lambda n, k: min(k, n - k)),
+    "nPr": _ways(math.perm, lambda n, k: k),
+}
 
 
-def _of_whole_numbers(name: str, count: Callable[..., int], **columns: Any) -> None:
+def _of_whole_numbers(name: str, **columns: Any) -> None:
     _library(
         name,
-        name.lower(),
-        exact=lambda m, x, y: m.of_whole(count, x, y),
+        exact=lambda m, x, y: m.of_whole(WAYS[name], x, y),
         ulps=0.5,
-        partials=(no_slope(name, "first argument"), no_slope(name, "second argument")),
+        partials=_constant_in(name, 2),
         **columns,
     )
 
 
-def _are_whole(x: float, y: float) -> bool:
-    return _whole(x) and _whole(y) and max(abs(x), abs(y)) <= 2.0**53
+def _are_whole(x: Any, y: Any) -> Any:
+    return _whole(x) & _whole(y) & (abs(x) <= 2.0**53) & (abs(y) <= 2.0**53)
 
 
 _WHOLE = (_are_whole, "whole numbers")
-_COUNTS = (
-    lambda n, k: _are_whole(n, k) and n >= 0 and k >= 0,
-    "whole numbers >= 0",
-)
-_of_whole_numbers("gcd", math.gcd, domain=_WHOLE, commutative=True, is_finite=True)
-_of_whole_numbers("lcm", math.lcm, domain=_WHOLE, commutative=True)
-_of_whole_numbers("nCr", _ways(math.comb, lambda n, k: min(k, n - k)), domain=_COUNTS)
-_of_whole_numbers("nPr", _ways(math.perm, lambda n, k: k), domain=_COUNTS)
+_COUNTS = (lambda n, k: _are_whole(n, k) & (n >= 0) & (k >= 0), "whole numbers >= 0")
+_of_whole_numbers("gcd", domain=_WHOLE, commutative=True, is_finite=True)
+_of_whole_numbers("lcm", domain=_WHOLE, commutative=True)
+_of_whole_numbers("nCr", domain=_COUNTS)
+_of_whole_numbers("nPr", domain=_COUNTS)
 
 # ---------------------------------------------------------------- activations
 
@@ -1535,7 +1509,6 @@ _row(
 _row(
     "leaky_relu",
     lambda m, x: m.where(x > 0.0, x, 0.01 * x),
-    ulps=1,
     is_finite=True,
     partials=(lambda f, x: of.where(of.greater(x, 0), 1, 0.01),),
     kink=(lambda x: x == 0, "leaky_relu has a kink at 0, where its derivative is taken as 0.01"),
@@ -1554,9 +1527,8 @@ _row(
     is_finite=True,
     partials=(lambda f, x: of.sigmoid(x) * (1 + x * of.sigmoid(-x)),),
 )
-_row(
+_special(
     "gelu",
-    _special("gelu"),
     exact=lambda m, x: x * m.erfc(-x / m.sqrt(2.0)) / 2.0,
     ulps=5,
     is_finite=True,

@@ -8,6 +8,8 @@ length linear in the number of nodes.
 
 from __future__ import annotations
 
+from string import Formatter
+
 from gradcli.graph.literals import key_text, number_text
 from gradcli.graph.operations import (
     ADD,
@@ -43,7 +45,7 @@ Piece = str | tuple[int, int]
 """A part of a formula: characters, or a node and the level that it must at least have."""
 Form = tuple[str | tuple[int, int] | None, ...]
 """How an operation is written: characters, the position of an argument and the level that it must
-at least have, and None for the payload."""
+at least have, and None for the payload. Position -k stands for all arguments from k on."""
 
 LABEL_LENGTH = 60
 """The longest text of one node in a table; what is longer refers to its arguments as #id."""
@@ -58,7 +60,6 @@ class Text:
     parentheses = ("(", ")")
     condition = ("(", ")")
     """What encloses a condition that is used as a number."""
-    times = "*"
     least = OR
     """The level that a result or an argument of a call must at least have."""
     forms: ClassVar[dict[Operation, Form | None]] = {}
@@ -114,20 +115,24 @@ class Text:
             return [self.name(payload)]
         if operation is CONSTANT:
             return [self.number(payload)]
-        if operation is MULTIPLY:
-            return self.product(*arguments)
         form = self.form(operation)
         if form is not None:
+            name = ""
+            if operation.binds:
+                body, name = self.body(node)
+                arguments = (body, *arguments[: payload.limits])
             pieces: list[Piece] = []
             for part in form:
-                if isinstance(part, tuple):
-                    pieces.append((arguments[part[0]], part[1]))
-                elif part is not None:
+                if isinstance(part, str):
                     pieces.append(part)
-                elif operation.payload == "axis":
+                elif part is None and operation.payload == "axis":
                     pieces.append(self.axis(payload))
+                elif part is None:
+                    pieces.append(name or self.number(payload))
+                elif part[0] < 0:
+                    pieces += _separated([(each, part[1]) for each in arguments[-part[0] :]])
                 else:
-                    pieces.append(self.number(payload))
+                    pieces.append((arguments[part[0]], part[1]))
             return pieces
         if operation is NAMED_CONSTANT:
             return [self.constant(payload)]
@@ -140,8 +145,6 @@ class Text:
     def _call_pieces(self, node: int) -> list[Piece]:
         """Return the parts of a call, with the payload where it is typed."""
         operation, arguments, payload = self.graph.rows[node]
-        if operation.binds:
-            return self.bound(node)
         listed: list[Piece] = [(argument, self.least) for argument in arguments]
         if operation.payload == "first":
             listed.insert(0, self.number(payload))
@@ -156,20 +159,12 @@ class Text:
         opening, closing = self.call(operation, payload if operation.payload == "axis" else None)
         return [opening, *_separated(listed), closing]
 
-    def bound(self, node: int) -> list[Piece]:
-        """Return the parts of a form that binds a name."""
-        operation, arguments, payload = self.graph.rows[node]
-        body, name = self.body(node)
-        limits: list[Piece] = [(limit, self.least) for limit in arguments[: payload.limits]]
-        inside = _separated([(body, self.least), name, *limits])
-        return [f"{operation.typed}(", *inside, ")"]
-
     def body(self, node: int) -> tuple[int, str]:
         """Return the body of a form as a node of the graph, and the bound name in it.
 
         The name is the one that was typed, or like it, if what the body takes has the same name.
         """
-        from gradcli.graph.bound import inlined
+        from gradcli.graph.forms import inlined
 
         graph = self.graph
         _, arguments, bound = graph.rows[node]
@@ -231,17 +226,14 @@ class Text:
 
     def new_form(self, operation: Operation) -> Form | None:
         """Return how an operation is written; None for a call."""
+        if operation.binds:
+            return _template_form(f"{operation.typed}({{0}}, {{p}}, {{1!r}})", (OR, OR))
         return None if operation.infix is None else _infix_form(operation, operation.infix)
 
     def call(self, operation: Operation, axis: int | None) -> tuple[str, str]:
         """Return what stands before and behind the arguments of a function."""
         name = self.spelling(operation) or operation.typed or operation.name
         return f"{name}(", f"{self.axis(axis)})"
-
-    def product(self, left: int, right: int) -> list[Piece]:
-        """Return the parts of a product."""
-        first, second = OPERANDS[PRODUCT]
-        return [(left, first), self.times, (right, second)]
 
     def array(self, parts: Sequence[int]) -> list[Piece]:
         """Return the parts of an array."""
@@ -255,12 +247,14 @@ class Text:
 class Spoken(Text):
     """Formulas as they stand in a line of a lesson: Aᵀ, and a dot for a product."""
 
-    times = " · "
     forms: ClassVar[dict[Operation, Form | None]] = {}
 
     def new_form(self, operation: Operation) -> Form | None:
         """Return how an operation is written; None for a call."""
-        return ((0, ATOM), "ᵀ") if operation is TRANSPOSE else super().new_form(operation)
+        if operation is TRANSPOSE:
+            return (0, ATOM), "ᵀ"
+        is_product = operation is MULTIPLY
+        return _infix_form(operation, " · ") if is_product else super().new_form(operation)
 
 
 class Latex(Text):
@@ -283,11 +277,16 @@ class Latex(Text):
         self._free = latex_names(graph) if free is None else free
         """Free names as they are written; those of bound ones are added."""
 
+    def pieces(self, node: int) -> list[Piece]:
+        """Return the parts of a node in order."""
+        operation, arguments, _ = self.graph.rows[node]
+        return self.product(*arguments) if operation is MULTIPLY else super().pieces(node)
+
     def written(self, node: int) -> Sequence[int]:
         """Return the arguments of a node, each as often as it is written."""
         operation, arguments, _ = self.graph.rows[node]
         form = self.form(operation)
-        if form is None or operation is MULTIPLY:
+        if form is None or operation is MULTIPLY or operation.binds:
             return arguments
         return [arguments[part[0]] for part in form if isinstance(part, tuple)]
 
@@ -316,28 +315,10 @@ class Latex(Text):
     def level(self, node: int) -> int:
         """Return how tightly a node binds."""
         operation, _, payload = self.graph.rows[node]
-        if operation.binds:
-            return operation.binds[2]
         if isinstance(operation.latex, tuple):
             return int(operation.latex[1])
         is_power_of_ten = operation is CONSTANT and "e" in number_text(payload)
         return PRODUCT if is_power_of_ten else operation.level
-
-    def bound(self, node: int) -> list[Piece]:
-        """Return the parts of a form that binds a name."""
-        operation, arguments, payload = self.graph.rows[node]
-        body, name = self.body(node)
-        assert operation.binds is not None  # noqa: S101 - or this would not be asked
-        before, behind, level = operation.binds
-        limits = [(limit, SUM) for limit in arguments[: payload.limits]]
-        inside = (body, OR if level == ATOM else PRODUCT)
-        marks: dict[str, list[Piece]] = {"x": [name], "body": [inside]}
-        marks |= {"limits": _separated(limits)}
-        marks |= {str(position): [limit] for position, limit in enumerate(limits)}
-        pieces: list[Piece] = []
-        for part, is_mark in _marked(f"{before}{{body}}{behind}", "x", "limits", "body"):
-            pieces += marks[part] if is_mark else [part]
-        return pieces
 
     def new_form(self, operation: Operation) -> Form | None:
         """Return how an operation is written; None for a call."""
@@ -401,22 +382,19 @@ def _infix_form(operation: Operation, sign: str) -> Form:
 
 
 def _template_form(template: str, levels: Sequence[int]) -> Form:
-    """Return the parts of a template; the levels are those of its arguments in order."""
+    """Return the parts of a template: {0}, {1} … for arguments, {p} for the payload.
+
+    {1!r} stands for all arguments from that one on. The levels are those of its arguments in order.
+    """
     least = iter(levels)
     form: list[str | tuple[int, int] | None] = []
-    for part, is_mark in _marked(template, "p"):
-        if is_mark:
-            form.append(None if part == "p" else (int(part), next(least)))
-        else:
-            form.append(part)
+    for text, mark, _, rest in Formatter().parse(template):
+        form += [text] if text else []
+        if mark == "p":
+            form.append(None)
+        elif mark is not None:
+            form.append((-int(mark) if rest else int(mark), next(least)))
     return tuple(form)
-
-
-def _marked(template: str, *names: str) -> list[tuple[str, bool]]:
-    """Return the parts of a template in order, and whether each is the name of a mark in it."""
-    marks = {name: f"\0{name}\0" for name in names}
-    parts = template.format(*[f"\0{position}\0" for position in range(3)], **marks).split("\0")
-    return [(part, position % 2 == 1) for position, part in enumerate(parts) if part]
 
 
 def _separated(listed: Sequence[Piece], sign: str = ", ") -> list[Piece]:

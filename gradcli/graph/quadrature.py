@@ -73,25 +73,33 @@ CLOSE = (1e-10, 1e-7, 1e-4, 1e-2)
 HALF_PI = math.pi / 2
 
 
-def gauss_points(low: float, high: float) -> list[tuple[float, float]]:
-    """Return nodes and weights of Gauss's rule with 7 nodes, from low to high.
+def reached(share: float, low: float, high: float) -> tuple[float, float]:
+    """Return the number at a share of the way from low to high, and its derivative.
 
-    An infinite end is reached by x = t/(1 - t) from the other one, or by x = t/(1 - t^2).
+    Of a finite interval the derivative is relative to the length. An infinite end is reached by
+    x = t/(1 - t) from the other one, or by x = t/(1 - t^2).
     """
-    nodes = [(sign * x, w) for x, w in zip(NODES[1:-1:2], GAUSS, strict=False) for sign in (-1, 1)]
-    nodes = sorted([*nodes, (0.0, GAUSS[-1])])
+    if abs(high - low) < math.inf:
+        return low + (high - low) * share, 1.0
+    sign = math.copysign(1.0, high)
     if math.isinf(low) and math.isinf(high):
-        sign = 1 if low < high else -1
-        return [
-            (sign * t / (1 - t * t), sign * w * (1 + t * t) / (1 - t * t) ** 2) for t, w in nodes
-        ]
-    if math.isinf(high):
-        sign = 1 if high > 0 else -1
-        return [(low + sign * (1 + t) / (1 - t), sign * w * 2 / (1 - t) ** 2) for t, w in nodes]
+        t = 2 * share - 1
+        return sign * t / (1 - t * t), sign * 2 * (1 + t * t) / (1 - t * t) ** 2
     if math.isinf(low):
-        return [(x, -w) for x, w in reversed(gauss_points(high, low))]
-    middle, half = (low + high) / 2, (high - low) / 2
-    return [(middle + half * t, half * w) for t, w in nodes]
+        x, rate = reached(1 - share, high, low)
+        return x, -rate
+    return low + sign * share / (1 - share), sign / (1 - share) ** 2
+
+
+def gauss_points(low: float, high: float) -> list[tuple[float, float]]:
+    """Return nodes and weights of Gauss's rule with 7 nodes, from low to high."""
+    nodes = [(sign * x, w) for x, w in zip(NODES[1:-1:2], GAUSS, strict=False) for sign in (-1, 1)]
+    width = high - low if abs(high - low) < math.inf else 1.0
+    found = []
+    for t, weight in sorted([*nodes, (0.0, GAUSS[-1])]):
+        x, rate = reached((1 + t) / 2, low, high)
+        found.append((x, weight / 2 * width * rate))
+    return found
 
 
 def or_nan(f: Function) -> Function:

@@ -92,22 +92,25 @@ def _multiplicity(steps: list[float]) -> int:
 def between(f: Function, slope: Function, low: float, high: float) -> float:
     """Return a root of f between two numbers at which its signs differ. Raises NoRoot."""
     f, slope = or_nan(f), or_nan(slope)
-    left, right = f(low), f(high)
-    for x, y in ((low, left), (high, right)):
-        if y == 0:
-            return x
+
+    def value(x: float) -> float:
+        y = f(x)
         if y - y != 0:
             raise _no_root(low, high, f"no value at {x:.6g}")
+        return y
+
+    if not (left := value(low)):
+        return low
+    if not (right := value(high)):
+        return high
     if (left < 0) == (right < 0):
         raise _no_root(low, high, f"the signs there are the same ({left:.6g} and {right:.6g})")
     below, above = (low, high) if left < 0 else (high, low)
     x, width = (low + high) / 2, abs(high - low)
     for _ in range(STEPS_BETWEEN):
-        y = f(x)
+        y = value(x)
         if y == 0:
             return x
-        if y - y != 0:
-            raise _no_root(low, high, f"no value at {x:.6g}")
         if y < 0:
             below = x
         else:
@@ -140,11 +143,8 @@ def _no_root(low: float, high: float, why: str) -> NoRoot:
 
 def _opposite(visited: list[tuple[float, float]]) -> tuple[float, float] | None:
     """Return two neighbouring points with different signs."""
-    ordered = sorted(visited)
-    for (x, y), (other, z) in pairwise(ordered):
-        if (y < 0) != (z < 0):
-            return x, other
-    return None
+    neighbours = pairwise(sorted(visited))
+    return next(((x, other) for (x, y), (other, z) in neighbours if (y < 0) != (z < 0)), None)
 
 
 def _search(f: Function, start: float) -> tuple[float, float] | None:

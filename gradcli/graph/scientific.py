@@ -1,8 +1,8 @@
 """Functions of numbers and of arrays that SciPy computes, and the derivatives that it has not.
 
-Each takes floats or NumPy arrays, and the payload of its row last. They give nan where there is no
-value. The rows of the table state how far each is off. Formulas are those of the Digital Library of
-Mathematical Functions (DLMF) where nothing else is said.
+Each takes floats or NumPy arrays, and the payload of its row last. The rows of the table state how
+far each is off and where it is defined: elsewhere its value is replaced with nan. Formulas are
+those of the Digital Library of Mathematical Functions (DLMF) where nothing else is said.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
+from gradcli.graph.operations import TABLE, WAYS
 from gradcli.graph.special import bernoulli, elliptic, polynomial, recurred, stirling, two_square
 
 if TYPE_CHECKING:
@@ -21,44 +22,41 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Piece = tuple[Any, Callable[..., Any]]
+
 ROOT_PI = math.sqrt(math.pi)
 
 
 def of_arrays(name: str) -> Callable[..., Any]:
-    """Return a function of this module for arrays."""
-    function = globals()[name]
+    """Return the function of a row for arrays; nan where it is not defined."""
+    row, function = TABLE[name], globals()[name]
 
     def compute(*arguments: Any) -> Any:
         with np.errstate(all="ignore"):
             found = function(*arguments)
+            if row.domain is not None:
+                is_kept = row.domain[0](*arguments)
+                # A derivative may be infinite where the function itself has a value.
+                is_kept = is_kept | np.isinf(found) if row.internal else is_kept
+                found = np.where(is_kept, found, np.nan)
         return np.float64(found) if np.ndim(found) == 0 else found
 
     return compute
 
 
 def of_numbers(name: str) -> Callable[..., float]:
-    """Return a function of this module for floats."""
-    function = of_arrays(name)
-    return lambda *arguments: float(function(*map(np.float64, arguments)))
+    """Return the function of a row for floats; nan where it is not defined."""
+    row, function = TABLE[name], of_arrays(name)
 
-
-def _for_positive(function: Callable[..., Any], *positions: int) -> Callable[..., Any]:
-    """Return a function that is nan unless the arguments at these positions are > 0."""
-
-    def compute(*arguments: Any) -> Any:
-        inside = _all_positive(*[arguments[position] for position in positions])
-        return np.where(inside, function(*arguments), np.nan)
+    def compute(*arguments: float) -> float:
+        if row.domain is None or row.internal or row.domain[0](*arguments):
+            return float(function(*map(np.float64, arguments)))
+        return math.nan
 
     return compute
 
 
-def _all_positive(*numbers: Any) -> Any:
-    return reduce(np.logical_and, [np.greater(x, 0.0) for x in numbers])
-
-
-def _chosen(
-    pieces: list[tuple[Any, Callable[..., Any]]], *arguments: Any, dtype: type = float
-) -> Any:
+def _chosen(pieces: list[Piece], *arguments: Any, dtype: type = float) -> Any:
     """Return what each function gives where its condition, the first that holds, is true."""
     conditions = [condition for condition, _ in pieces]
     *masks, _ = np.broadcast_arrays(*conditions, reduce(np.add, arguments, 0.0))
@@ -137,11 +135,9 @@ def voigt_derivative(x: Any, sigma: Any, gamma: Any, which: float) -> Any:
         return found / (root**n * (sigma * math.sqrt(2.0 * math.pi)))
 
     size = np.hypot(x, gamma)
-    usable = np.isfinite(size) & np.isfinite(sigma) & (np.add(sigma, size) > 0.0)
-    inside = usable & np.greater_equal(sigma, 0.0) & np.greater_equal(gamma, 0.0)
-    inside &= np.greater(sigma, 0.0) | np.greater(gamma, 0.0)
+    usable = np.isfinite(size) & np.isfinite(sigma)
     is_far = size >= FAR * math.sqrt(2.0) * np.asarray(sigma)
-    return _chosen([(inside & is_far, far), (inside, near)], x, sigma, gamma)
+    return _chosen([(usable & is_far, far), (usable, near)], x, sigma, gamma)
 
 
 def _power(x: Any, n: int) -> Any:
@@ -175,7 +171,7 @@ def _faddeeva(z: Any, n: int) -> Any:
         return recurred(-2.0, z, n, special.wofz(z), 2j / ROOT_PI)
 
     size = np.abs(z)
-    pieces: list[tuple[Any, Callable[..., Any]]] = [
+    pieces: list[Piece] = [
         (size < NEAR, partial(_power_series, n=n)),
         (size >= FAR, far),
         ((size < MIDDLE) & (np.abs(z.real) > 0.3 * z.imag), middle),
@@ -228,27 +224,16 @@ def _of_pole(z: Any, is_between: Any, n: int) -> Any:
     wave = np.exp(rate * z) * np.where(is_between, -1.0, 1.0)
     g = 1.0 / (1.0 - wave)
     less = wave * g  # g - 1
-    slopes = [[0, 1]]  # g' = rate (g - 1) g: a polynomial in g for each order, without the rate
-    for _ in range(n):
-        slope = [power * c for power, c in enumerate(slopes[-1])][1:]
-        slopes.append([a - b for a, b in zip([0, 0, *slope], [0, *slope, 0], strict=True)])
-    found = np.zeros_like(z)
-    for k, coefficients in enumerate(slopes):
-        value = polynomial(g, coefficients)
-        if k:  # (g - 1) g is a factor
-            value = less * g * polynomial(g, _divided(coefficients))
+    found, value = np.zeros_like(z), g
+    slope = [1]
+    for k in range(n + 1):
         hermite = (-1) ** (n - k) * recurred(2.0, z, n - k, np.ones_like(z), 0.0, -1)
         found = found + math.comb(n, k) * rate**k * value * hermite
+        # g' = rate (g - 1) g: of each order g has (g - 1) g as a factor, and a polynomial in g.
+        value = less * g * polynomial(g, slope)
+        whole = [a - b for a, b in zip([0, 0, *slope], [0, *slope, 0], strict=True)]
+        slope = [power * c for power, c in enumerate(whole)][1:]
     return np.where(z.imag < math.pi / NODES, 2.0 * np.exp(-z * z) * found, 0.0)
-
-
-def _divided(coefficients: list[int]) -> list[int]:
-    """Return a polynomial in g, divided by g² - g."""
-    rest = coefficients[1:]
-    found: list[int] = []
-    for c in rest[:-1]:
-        found.append(-c + (found[-1] if found else 0))
-    return found
 
 
 # ---------------------------------------------------------------- Bessel functions
@@ -256,7 +241,7 @@ def _divided(coefficients: list[int]) -> list[int]:
 
 besselj, besseli = special.jv, special.iv
 """J and I of a real order (DLMF 10.2, 10.25)."""
-bessely, besselk = _for_positive(special.yv, 1), _for_positive(special.kv, 1)
+bessely, besselk = special.yv, special.kv
 """Y and K of a real order (DLMF 10.2, 10.25)."""
 
 # ---------------------------------------------------------------- beta and gamma
@@ -265,39 +250,29 @@ LARGE = 10.0
 """From here on Stirling's series is exact to a double."""
 
 
-def _stirling_rest(x: Any) -> Any:
-    """Return log Γ(x) - ((x - 1/2) log x - x + log(2π)/2) for x >= 10 (DLMF 5.11.1)."""
-    inverse = 1.0 / x
-    return inverse * polynomial(inverse * inverse, stirling())
-
-
 def beta(a: Any, b: Any) -> Any:
     """Return Γ(a) Γ(b) / Γ(a + b) for numbers > 0."""
     small, large = np.minimum(a, b), np.maximum(a, b)
 
     def by_series(small: Any, large: Any) -> Any:
         total = large + small
-        rest = _stirling_rest(large) - _stirling_rest(total)
+        rest = stirling(large) - stirling(total)
         shrunk = np.exp((rest + small) - (large - 0.5) * np.log1p(small / large))
         return special.gamma(small) * np.power(total, -small) * shrunk
 
     def both_by_series(small: Any, large: Any) -> Any:
         total = large + small
-        rest = _stirling_rest(large) + _stirling_rest(small) - _stirling_rest(total)
+        rest = stirling(large) + stirling(small) - stirling(total)
         shrunk = np.exp(rest - large * np.log1p(small / large))
         root = np.sqrt(2.0 * math.pi / small * (total / large))
         return root * shrunk * np.power(small / total, small)
 
-    return _chosen(
-        [
-            (~_all_positive(a, b), lambda x, _: x * np.nan),
-            (small >= LARGE, both_by_series),
-            (large >= LARGE, by_series),
-            (True, special.beta),
-        ],
-        small,
-        large,
-    )
+    pieces: list[Piece] = [
+        (small >= LARGE, both_by_series),
+        (large >= LARGE, by_series),
+        (True, special.beta),
+    ]
+    return _chosen(pieces, small, large)
 
 
 def lbeta(a: Any, b: Any) -> Any:
@@ -307,21 +282,13 @@ def lbeta(a: Any, b: Any) -> Any:
     def by_series(small: Any, large: Any) -> Any:
         # log Γ(large) - log Γ(large + small), whose leading terms cancel.
         total = large + small
-        rest = _stirling_rest(large) - _stirling_rest(total)
+        rest = stirling(large) - stirling(total)
         shrunk = np.log1p(small / large)
         return special.gammaln(small) + (
             (rest + small) - (large - 0.5) * shrunk - small * np.log(total)
         )
 
-    return _chosen(
-        [
-            (~_all_positive(a, b), lambda x, _: x * np.nan),
-            (large >= LARGE, by_series),
-            (True, special.betaln),
-        ],
-        small,
-        large,
-    )
+    return _chosen([(large >= LARGE, by_series), (True, special.betaln)], small, large)
 
 
 def polygamma_difference(a: Any, b: Any, order: float) -> Any:
@@ -347,12 +314,12 @@ def polygamma_difference(a: Any, b: Any, order: float) -> Any:
     for k, number in enumerate(bernoulli(), 1):
         factor = float(number) * math.factorial(2 * k + n - 1) / math.factorial(2 * k)
         total = total + factor * fallen(far, 2 * k + n)
-    return np.where(_all_positive(a, b), -sign * total, np.nan)
+    return -sign * total
 
 
-gammap, gammaq = _for_positive(special.gammainc, 0), _for_positive(special.gammaincc, 0)
+gammap, gammaq = special.gammainc, special.gammaincc
 """The lower and the upper incomplete gamma function, divided by gamma (DLMF 8.2.4)."""
-betainc = _for_positive(special.betainc, 0, 1)
+betainc = special.betainc
 """The incomplete beta function, divided by beta (DLMF 8.17.2)."""
 
 
@@ -375,12 +342,11 @@ def gamma_density(a: Any, x: Any) -> Any:
         return power * special.rgamma(a) * power
 
     def large(a: Any, x: Any) -> Any:
-        deviance = a * _saddle((x - a) / a, x / a) + _stirling_rest(a)
+        deviance = a * _saddle((x - a) / a, x / a) + stirling(a)
         return np.exp(-deviance) * np.sqrt(a / (2.0 * math.pi)) / x
 
-    inside = np.greater(a, 0.0) & np.greater_equal(x, 0.0)
     is_large = np.greater_equal(a, LARGE) & np.greater(x, 0.0)
-    return _chosen([(inside & is_large, large), (inside, small)], a, x)
+    return _chosen([(is_large, large), (True, small)], a, x)
 
 
 def beta_density(a: Any, b: Any, x: Any) -> Any:
@@ -394,13 +360,12 @@ def beta_density(a: Any, b: Any, x: Any) -> Any:
         gap, total = x * b - (1.0 - x) * a, a + b
         deviance = a * _saddle(gap / a, x * (total / a))
         deviance = deviance + b * _saddle(-gap / b, (1.0 - x) * (total / b))
-        rest = _stirling_rest(total) - _stirling_rest(a) - _stirling_rest(b)
+        rest = stirling(total) - stirling(a) - stirling(b)
         root = np.sqrt(a / (2.0 * math.pi) * (b / total))
         return np.exp(rest - deviance) * root / (x * (1.0 - x))
 
-    inside = _all_positive(a, b) & np.greater_equal(x, 0.0) & np.less_equal(x, 1.0)
     is_large = np.greater_equal(np.minimum(a, b), LARGE) & np.greater(x, 0.0) & np.less(x, 1.0)
-    return _chosen([(inside & is_large, large), (inside, small)], a, b, x)
+    return _chosen([(is_large, large), (True, small)], a, b, x)
 
 
 # ---------------------------------------------------------------- zeta, elliptic integrals, Lambert
@@ -411,7 +376,7 @@ FIRST = 20
 
 def zeta(s: Any) -> Any:
     """Return the sum of k^-s for s > 1 (DLMF 25.2.1)."""
-    return np.where(np.greater(s, 1.0), special.zeta(s, 1.0), np.nan)
+    return special.zeta(s, 1.0)
 
 
 def zeta_derivative(s: Any, order: float) -> Any:
@@ -420,7 +385,6 @@ def zeta_derivative(s: Any, order: float) -> Any:
     The rest is that of Euler and Maclaurin (DLMF 2.10.1).
     """
     n = int(order)
-    s = np.where(np.greater(s, 1.0), s, np.nan)
     total = 0.0 * s
     for k in range(1, FIRST):
         total = total + math.log(k) ** n * np.power(float(k), -s)
@@ -448,14 +412,12 @@ ellipk, ellipe = special.ellipk, special.ellipe
 
 def elliptic_b(m: Any) -> Any:
     """Return (E - (1-m) K) / m (DLMF 19.25.1)."""
-    rest = np.where(np.less(m, 1.0), np.subtract(1.0, m), np.nan)
-    return special.elliprd(0.0, 1.0, rest) * rest / 3.0
+    return special.elliprd(0.0, 1.0, 1.0 - m) * (1.0 - m) / 3.0
 
 
 def elliptic_d(m: Any) -> Any:
     """Return (K - E) / m (DLMF 19.25.1)."""
-    rest = np.where(np.less(m, 1.0), np.subtract(1.0, m), np.nan)
-    return special.elliprd(0.0, rest, 1.0) / 3.0
+    return special.elliprd(0.0, 1.0 - m, 1.0) / 3.0
 
 
 def elliptic_c(m: Any, order: float) -> Any:
@@ -475,17 +437,12 @@ def elliptic_c(m: Any, order: float) -> Any:
         b, d = elliptic_b(m), elliptic_d(m)
         return elliptic(m, (d - b) / m, d, n)
 
-    return _chosen([(np.abs(m) < 0.5, near), (np.less(m, 1.0), far)], m)
+    return _chosen([(np.abs(m) < 0.5, near), (True, far)], m)
 
 
 def lambertw(x: Any) -> Any:
     """Return the principal branch of w exp(w) = x (DLMF 4.13)."""
-    found = special.lambertw(x)
-    return np.where(np.greater(x, BELOW_BRANCH), found.real, np.nan)
-
-
-BELOW_BRANCH = -math.exp(-1.0)
-"""lambertw begins at -1/e; this is the first double below."""
+    return special.lambertw(x).real
 
 
 def lambertw_slope(x: Any) -> Any:
@@ -498,16 +455,9 @@ def lambertw_slope(x: Any) -> Any:
 # ---------------------------------------------------------------- whole numbers
 
 
-def _whole(*numbers: Any) -> Any:
-    """Return where all numbers are whole, and exact."""
-    return reduce(np.logical_and, [(np.floor(x) == x) & (np.abs(x) <= 2.0**53) for x in numbers])
-
-
 def gcd(x: Any, y: Any) -> Any:
     """Return the greatest common divisor of whole numbers."""
-    usable = _whole(x, y)
-    whole = [np.where(usable, number, 0.0).astype(np.int64) for number in (x, y)]
-    return np.where(usable, np.gcd(*whole), np.nan)
+    return np.gcd(np.asarray(x).astype(np.int64), np.asarray(y).astype(np.int64)) + 0.0
 
 
 def lcm(x: Any, y: Any) -> Any:
@@ -516,25 +466,19 @@ def lcm(x: Any, y: Any) -> Any:
     return np.abs(x / np.where(divisor == 0.0, 1.0, divisor) * y)
 
 
-def _counted(count: Callable[[int, int], int], n: Any, k: Any) -> Any:
+def _counted(name: str) -> Callable[..., Any]:
+    """Return a number of ways for arrays of whole numbers, correctly rounded."""
+
     def one(n: float, k: float) -> float:
-        if not (0 <= k <= 2**53 and 0 <= n <= 2**53 and n == int(n) and k == int(k)):
-            return math.nan
-        if count is math.comb:
-            k = min(k, n - k) if k <= n else k
-        if k <= n and k > MOST_CHOSEN:
-            return math.inf
         try:
-            return float(count(int(n), int(k)))
+            return float(WAYS[name](int(n), int(k)))
         except OverflowError:
             return math.inf
+        except ValueError:
+            return math.nan
 
-    return np.vectorize(one, otypes=[float])(n, k)
-
-
-MOST_CHOSEN = 1100
-"""The number of ways to choose or to order more than these of others is no double."""
+    return np.vectorize(one, otypes=[float])
 
 
-ncr, npr = partial(_counted, math.comb), partial(_counted, math.perm)
+nCr, nPr = _counted("nCr"), _counted("nPr")  # noqa: N816 - the names of the rows
 """In how many ways, and in how many orders, k of n can be chosen, correctly rounded."""

@@ -7,6 +7,7 @@ stays). The user's own formula never passes through here: it is kept as it was t
 from __future__ import annotations
 
 import operator
+from functools import partial
 
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import (
@@ -139,16 +140,6 @@ def _arithmetic(
     return apply
 
 
-def _signs_before(graph: Graph, operation: Operation, x: int, y: int) -> int | None:
-    """Return a product or quotient with the signs of its parts before it; None without signs."""
-    left, right = _negated(graph, x), _negated(graph, y)
-    if left is None and right is None:
-        return None
-    parts = (x if left is None else left, y if right is None else right)
-    found = simplified(graph, operation, parts)
-    return _negate(graph, found) if left is None or right is None else found
-
-
 def _add(graph: Graph, x: int, y: int, a: float | None, b: float | None) -> int | None:
     if a == 0 or b == 0:
         return y if a == 0 else x
@@ -170,18 +161,22 @@ def _subtract(graph: Graph, x: int, y: int, a: float | None, b: float | None) ->
     return None if negated is None else simplified(graph, ADD, (x, negated))
 
 
-def _multiply(graph: Graph, x: int, y: int, a: float | None, b: float | None) -> int | None:
-    if a == 1 or b == 1:
-        return y if a == 1 else x
-    if a == -1 or b == -1:
-        return _negate(graph, y if a == -1 else x)
-    return _signs_before(graph, MULTIPLY, x, y)
+def _scaled(
+    operation: Operation, graph: Graph, x: int, y: int, a: float | None, b: float | None
+) -> int | None:
+    """Return a product or quotient without a factor 1 or -1, or with the signs of both before it.
 
-
-def _divide(graph: Graph, x: int, y: int, _: float | None, b: float | None) -> int | None:
-    if b == 1:
-        return x
-    return _negate(graph, x) if b == -1 else _signs_before(graph, DIVIDE, x, y)
+    `a` and `b` are the numbers that x and y are.
+    """
+    for factor, other in ((None if operation is DIVIDE else a, y), (b, x)):
+        if factor in {1, -1}:
+            return other if factor == 1 else _negate(graph, other)
+    left, right = _negated(graph, x), _negated(graph, y)
+    if left is None and right is None:
+        return None
+    parts = (x if left is None else left, y if right is None else right)
+    found = simplified(graph, operation, parts)
+    return _negate(graph, found) if left is None or right is None else found
 
 
 def _power(graph: Graph, arguments: tuple[int, ...], exponent: float) -> int | None:
@@ -230,8 +225,8 @@ def is_condition(graph: Graph, node: int) -> bool:
 _IDENTITIES = {
     ADD: _arithmetic(operator.add, _add),
     SUBTRACT: _arithmetic(operator.sub, _subtract),
-    MULTIPLY: _arithmetic(operator.mul, _multiply),
-    DIVIDE: _arithmetic(operator.truediv, _divide),
+    MULTIPLY: _arithmetic(operator.mul, partial(_scaled, MULTIPLY)),
+    DIVIDE: _arithmetic(operator.truediv, partial(_scaled, DIVIDE)),
     NEGATE: lambda graph, arguments, _: _negate(graph, arguments[0]),
     CONSTANT_POWER: _power,
     POWLOG: _powlog,

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from functools import cache, reduce
-from operator import add, gt, lt, mul
+from operator import add, mul
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from decimal import Decimal
     from fractions import Fraction
     from typing import Any
@@ -149,7 +149,7 @@ def _scaled_length(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return length, scale
 
 
-def log_to_base(m: Any, x: Any, base: Any) -> Any:
+def log_to_a_base(m: Any, x: Any, base: Any) -> Any:
     """Return the logarithm to a base, exact for powers of it: 3 for 125 to the base 5."""
     known = m.constant(base)
     if known in {2.0, 10.0}:
@@ -212,26 +212,6 @@ def mod(m: Any, x: Any, y: Any) -> Any:
     return m.where(is_zero, m.copysign(0.0, y), rest)
 
 
-def greatest(m: Any, *numbers: Any) -> Any:
-    """Return the greatest number, and 0 for zeros of any sign; nan if one of them is."""
-    return extreme(m, gt, *numbers) + 0.0
-
-
-def least(m: Any, *numbers: Any) -> Any:
-    """Return the least number, and 0 for zeros of any sign; nan if one of them is."""
-    return extreme(m, lt, *numbers) + 0.0
-
-
-def clip(m: Any, x: Any, low: Any, high: Any) -> Any:
-    """Return x between low and high; high where low is above it."""
-    return extreme(m, lt, extreme(m, gt, x, low), high) + 0.0
-
-
-def extreme(m: Any, compare: Callable[[Any, Any], Any], *numbers: Any) -> Any:
-    """Return the number that compares so with all others; nan if one of them is."""
-    return reduce(lambda x, y: m.where(compare(y, x) | (y != y), y, x), numbers)  # noqa: PLR0124
-
-
 # ---------------------------------------------------------------- gamma
 
 
@@ -253,7 +233,10 @@ def zeta(s: int, start: float) -> float:
 
 @cache
 def zeta_tail(s: int) -> list[float]:
-    """Return a² (ζ(s, a) a^(s-1) - 1/(s-1) - 1/(2a)) as a polynomial in 1/a² (DLMF 25.11.5)."""
+    """Return a² (ζ(s, a) a^(s-1) - 1/(s-1) - 1/(2a)) as a polynomial in 1/a² (DLMF 25.11.5).
+
+    For s = 1 it is that of a² (log(a) - 1/(2a) - ψ(a)) (DLMF 5.11.2).
+    """
     return [
         float(number * math.perm(s + 2 * k - 2, 2 * k - 1) / math.factorial(2 * k))
         for k, number in enumerate(bernoulli(), 1)
@@ -261,9 +244,15 @@ def zeta_tail(s: int) -> list[float]:
 
 
 @cache
-def stirling() -> list[float]:
+def stirling_terms() -> list[float]:
     """Return z (log Γ(z) - its first terms) as a polynomial in 1/z² (DLMF 5.11.1)."""
     return [float(number / (2 * k * (2 * k - 1))) for k, number in enumerate(bernoulli(), 1)]
+
+
+def stirling(x: Any) -> Any:
+    """Return log Γ(x) - ((x - 1/2) log x - x + log(2π)/2) for x >= FAR (DLMF 5.11.1)."""
+    inverse = 1.0 / x
+    return inverse * polynomial(inverse * inverse, stirling_terms())
 
 
 def _brought_near_two(m: Any, x: Any) -> tuple[Any, Any]:
@@ -286,10 +275,8 @@ def _lgamma_right(m: Any, x: Any) -> Any:
 
 
 def _lgamma_far(m: Any, x: Any) -> Any:
-    inverse = 1.0 / x
-    rest = inverse * polynomial(inverse * inverse, stirling())
     # (x - 1/2) log(x) - x + log(2π)/2, so that nothing overflows before the value does.
-    found = (x - 0.5) * (m.log(x) - 1.0) + ((math.log(2 * math.pi) - 1) / 2 + rest)
+    found = (x - 0.5) * (m.log(x) - 1.0) + ((math.log(2 * math.pi) - 1) / 2 + stirling(x))
     return m.where(x == math.inf, x, found)
 
 
@@ -356,6 +343,8 @@ FIRST_ZERO, LAST_ZERO = 2, 25
 are not as near to it as the zeros, and the reflection loses no digits."""
 ZERO_TERMS = 36
 """Terms of the series around a zero that reach the next one."""
+ZERO_NUMBERS = 5 + ZERO_TERMS
+"""Numbers of the table for each zero."""
 
 
 def _lgamma_by_zeros(m: Any, x: Any) -> Any:
@@ -365,13 +354,13 @@ def _lgamma_by_zeros(m: Any, x: Any) -> Any:
     """
     k = m.floor(-x) + 0.0
     is_left = x < -k - 0.6  # 0.6 is about where log|Γ| is least
-    position = (k - float(FIRST_ZERO)) * 2.0 + m.where(is_left, 1.0, 0.0)
-    row = [m.pick(partial_table(column), position) for column in range(5 + ZERO_TERMS)]
-    high, low, first, second, third, *regular = row
+    first = ((k - float(FIRST_ZERO)) * 2.0 + m.where(is_left, 1.0, 0.0)) * float(ZERO_NUMBERS)
+    row = [m.pick(zeros_of_lgamma, first + float(column)) for column in range(ZERO_NUMBERS)]
+    high, low, one, two, three, *regular = row
     away = (x - high) - low
     pole = k + m.where(is_left, 1.0, 0.0)  # the three poles are this, the one before and behind
-    ratio = away * (first + away * (second + away * third))
-    product = (x + pole) * ((x + (pole - 1.0)) * (x + (pole + 1.0))) * third
+    ratio = away * (one + away * (two + away * three))
+    product = (x + pole) * ((x + (pole - 1.0)) * (x + (pole + 1.0))) * three
     is_near = abs(ratio) < 0.5
     near = m.log1p(m.where(is_near, ratio, 0.0))
     far = m.log(m.where(is_near, 1.0, abs(product)))
@@ -379,24 +368,13 @@ def _lgamma_by_zeros(m: Any, x: Any) -> Any:
 
 
 @cache
-def partial_table(column: int) -> Callable[[], list[float]]:
-    """Return the function that gives a column of the table of zeros."""
-
-    def table() -> list[float]:
-        return [row[column] for row in zeros_of_lgamma()]
-
-    table.__name__ = f"zeros_{column}"
-    return cache(table)
-
-
-@cache
-def zeros_of_lgamma() -> list[list[float]]:
-    """Return a row for each zero, from -2 to the left, of what the series around it needs.
+def zeros_of_lgamma() -> list[float]:
+    """Return for each zero, from -2 to the left, the ZERO_NUMBERS that the series around it needs.
 
     The zero as two doubles; the product of x + n over the three poles as 1 + a polynomial of the
     distance; and the series of log|Γ(x)| without these poles.
     """
-    found = []
+    found: list[float] = []
     for k in range(FIRST_ZERO, LAST_ZERO + 1):
         for pole in (k, k + 1):
             zero = zero_of_lgamma(k, pole)
@@ -409,7 +387,7 @@ def zeros_of_lgamma() -> list[list[float]]:
             for n in range(2, ZERO_TERMS + 1):
                 terms = zeta(n, start) + math.fsum(other**-n for other in others)
                 regular.append((-1) ** n * terms / n)
-            found.append([*high_and_low(zero), *product, *regular])
+            found += [*high_and_low(zero), *product, *regular]
     return found
 
 
@@ -501,9 +479,8 @@ def _gamma_far(m: Any, x: Any) -> Any:
 
 def _stirling_factors(m: Any, x: Any) -> tuple[Any, Any]:
     """Return a, b with Γ(x) = a² b, neither of which overflows up to 190 (DLMF 5.11.3)."""
-    inverse = 1.0 / x
-    tail = inverse * polynomial(inverse * inverse, stirling())
-    return m.pow(x, x * 0.5 - 0.25), m.exp(-x) * (m.exp(tail) * math.sqrt(2 * math.pi))
+    rest = m.exp(stirling(x)) * math.sqrt(2 * math.pi)
+    return m.pow(x, x * 0.5 - 0.25), m.exp(-x) * rest
 
 
 def _gamma_left(m: Any, x: Any) -> Any:
@@ -573,7 +550,7 @@ def _digamma_right(m: Any, x: Any) -> Any:
 def _digamma_far(m: Any, x: Any) -> Any:
     inverse = 1.0 / x
     square = inverse * inverse
-    return m.log(x) - inverse * 0.5 - square * polynomial(square, digamma_tail())
+    return m.log(x) - inverse * 0.5 - square * polynomial(square, zeta_tail(1))
 
 
 def _digamma_near(m: Any, x: Any) -> Any:
@@ -588,12 +565,6 @@ def _digamma_near(m: Any, x: Any) -> Any:
     high, low = high_and_low(DIGAMMA_ZERO)
     away = (near - high) - low
     return away * polynomial(away, around_zero()) + total
-
-
-@cache
-def digamma_tail() -> list[float]:
-    """Return z² (log(z) - 1/(2z) - ψ(z)) as a polynomial in 1/z² (DLMF 5.11.2)."""
-    return [float(number / (2 * k)) for k, number in enumerate(bernoulli(), 1)]
 
 
 @cache
@@ -714,7 +685,7 @@ def cotangent_derivative(n: int) -> list[float]:
 def _digamma_float(x: float) -> float:
     """Return ψ(x) for a number > 0 whose digits need not all be right."""
     start = x + 20
-    tail = math.fsum(-c * start ** (-2 * k) for k, c in enumerate(digamma_tail(), 1))
+    tail = math.fsum(-c * start ** (-2 * k) for k, c in enumerate(zeta_tail(1), 1))
     terms = [-1 / (x + j) for j in range(20)]
     return math.fsum([math.log(start), -0.5 / start, tail, *terms])
 

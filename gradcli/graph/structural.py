@@ -115,9 +115,7 @@ def vjp(operation: Any, position: int, g: Any, f: Any, arguments: Any, payload: 
         slope = _slope(operation, position, f, arguments, payload)
         return 0 if slope == 0 else wide(g, arguments[position], _axis(operation, payload)) * slope
     inputs = operation.with_payload(arguments, payload)
-    if isinstance(operation.vjp, tuple):
-        return operation.vjp[position](g, f, *inputs) if operation.vjp else 0
-    return operation.vjp(position, g, f, *inputs)
+    return operation.rule("vjp", position)(g, f, *inputs) if operation.vjp else 0
 
 
 def jvp(operation: Any, rates: Mapping[int, Any], f: Any, arguments: Any, payload: Any) -> Any:
@@ -142,8 +140,7 @@ def jvp(operation: Any, rates: Mapping[int, Any], f: Any, arguments: Any, payloa
 
 
 def _slope(operation: Any, position: int, f: Any, arguments: Any, payload: Any) -> Any:
-    rules = operation.slope if isinstance(operation.slope, tuple) else (operation.slope,)
-    return rules[position](f, *operation.with_payload(arguments, payload))
+    return operation.slope[position](f, *operation.with_payload(arguments, payload))
 
 
 def _axis(operation: Any, payload: Any) -> int | None:
@@ -180,29 +177,21 @@ def textbook(operation: Any, position: int, g: Any, f: Any, arguments: Any, payl
 # ---------------------------------------------------------------- shapes
 
 
-def _reduction_shape(name: str) -> Callable[..., Shape]:
-    def shape(x: Shape, axis: int | None = None) -> Shape:
-        return shapes.reduced(name, x, axis)
+def _shape_along(name: str, *, keeps: bool = False, empty: bool = False) -> Callable[..., Shape]:
+    """Return the shape of an operation along an axis, which may keep it, or take an empty one."""
 
-    return shape
-
-
-def _nonempty_shape(name: str) -> Callable[..., Shape]:
     def shape(x: Shape, axis: int | None = None) -> Shape:
         result = shapes.reduced(name, x, axis)
-        if 0 in (x if axis is None else (x[axis],)):
-            raise ShapeError(f"{name} of an empty array has no value")
-        return result
+        if not empty:
+            _check_not_empty(name, x if axis is None else (x[axis],))
+        return x if keeps else result
 
     return shape
 
 
-def _same_shape(name: str) -> Callable[..., Shape]:
-    def shape(x: Shape, axis: int | None = None) -> Shape:
-        _nonempty_shape(name)(x, axis)
-        return x
-
-    return shape
+def _check_not_empty(name: str, shape: Shape) -> None:
+    if 0 in shape:
+        raise ShapeError(f"{name} of an empty array has no value")
 
 
 def _stack_shape(*parts: Shape) -> Shape:
@@ -244,14 +233,12 @@ def _cross_entropy_shape(score: Shape, target: Shape) -> Shape:
             f"{shown(score)} it must be {shown(score[:-1])} (classes) or {shown(score)} (one-hot)"
         )
         raise ShapeError(message)
-    if 0 in score:
-        raise ShapeError("cross_entropy of an empty array has no value")
+    _check_not_empty("cross_entropy", score)
     return SCALAR
 
 
 def _mse_shape(x: Shape, y: Shape) -> Shape:
-    if 0 in shapes.broadcast(x, y):
-        raise ShapeError("mse of an empty array has no value")
+    _check_not_empty("mse", shapes.broadcast(x, y))
     return SCALAR
 
 
@@ -266,28 +253,23 @@ def _key(payload: Key) -> str:
 # ---------------------------------------------------------------- rules
 
 
+def _outer(x: Any, y: Any) -> Any:
+    """Return the products of all pairs of two vectors, which are one operation for a reader."""
+    if hasattr(x, "outer"):
+        return x.outer(y)
+    return reshape(x, (*x.shape, 1)) * reshape(y, (1, *y.shape))
+
+
 def _matmul_by_left(g: Any, f: Any, a: Any, b: Any) -> Any:
     if len(b.shape) == 1:
-        if len(a.shape) == 1:
-            return g * b
-        return reshape(g, (a.shape[0], 1)) * reshape(b, (1, b.shape[0]))
+        return g * b if len(a.shape) == 1 else _outer(g, b)
     return b.apply("matmul", g) if len(a.shape) == 1 else g.apply("matmul", transposed(b))
 
 
 def _matmul_by_right(g: Any, f: Any, a: Any, b: Any) -> Any:
     if len(a.shape) == 1:
-        if len(b.shape) == 1:
-            return g * a
-        return reshape(a, (a.shape[0], 1)) * reshape(g, (1, b.shape[1]))
+        return g * a if len(b.shape) == 1 else _outer(a, g)
     return transposed(a).apply("matmul", g)
-
-
-def _textbook_by_left(g: Any, f: Any, a: Any, b: Any) -> Any:
-    return g.outer(b) if (len(a.shape), len(b.shape)) == (2, 1) else _matmul_by_left(g, f, a, b)
-
-
-def _textbook_by_right(g: Any, f: Any, a: Any, b: Any) -> Any:
-    return a.outer(g) if (len(a.shape), len(b.shape)) == (1, 2) else _matmul_by_right(g, f, a, b)
 
 
 def _textbook_score(g: Any, f: Any, score: Any, target: Any) -> Any:
@@ -318,14 +300,15 @@ def _from_mean(x: Any) -> Any:
     return x - x.apply("mean", payload=None)
 
 
-def _max_tie(x: Any, axis: int | None) -> bool:
-    return bool(((x == x.max(axis, keepdims=True)).sum(axis) > 1).any())
+def _has_tie(name: str) -> Callable[..., bool]:
+    """Return a test whether the extreme that NumPy has by a name is there more than once."""
+    return lambda x, axis: bool(((x == getattr(x, name)(axis, keepdims=True)).sum(axis) > 1).any())
 
 
 def _quantile_shape(x: Shape, p: Shape, axis: int | None = None) -> Shape:
     if p:
         raise ShapeError("quantile takes one fraction, not an array")
-    return _nonempty_shape("quantile")(x, axis)
+    return _shape_along("quantile")(x, axis)
 
 
 def _quantile_tie(x: Any, p: float, axis: int | None) -> bool:
@@ -426,21 +409,20 @@ def _target_slope(score: Any, target: Any) -> Any:
 
 def _softmax(x: Any, axis: int | None) -> Any:
     """Return softmax over an axis; over all of several axes, which no formula has, of one axis."""
-    if len(x.shape) == 1:  # perhaps of as many numbers as there are rows
-        axis = 0
-    if axis is not None or not x.shape:
-        return x.apply("softmax", payload=axis)
-    flat = reshape(x, (prod(x.shape),))
-    return reshape(flat.apply("softmax", payload=0), x.shape)
+    if axis is None and len(x.shape) > 1:
+        return reshape(_softmax(reshape(x, (prod(x.shape),)), 0), x.shape)
+    # One axis has perhaps as many numbers as there are rows.
+    return x.apply("softmax", payload=0 if len(x.shape) == 1 else axis)
 
 
 def add_rows(row: Callable[..., Any]) -> None:
     """Add the rows for arrays to the table of operations."""
 
-    def along_axis(name: str, shaped: Any = _nonempty_shape, **columns: Any) -> None:
+    def along_axis(name: str, *, keeps: bool = False, empty: bool = False, **columns: Any) -> None:
         """Add an operation along an axis, or over all; its function of NumPy has its name."""
-        own = {"shape": shaped(name), "payload": "axis", "array": f"{name}({{0}}, {{p}})"}
-        row(name, **own | {"over_last": shaped is _same_shape} | columns)
+        shape = _shape_along(columns.get("typed", name), keeps=keeps, empty=empty)
+        own = {"shape": shape, "payload": "axis", "array": f"{name}({{0}}, {{p}})"}
+        row(name, **own | {"over_last": keeps} | columns)
 
     def resized(name: str, vjp: Callable[..., Any], array: str, **columns: Any) -> None:
         """Add an operation that gives its argument the shape in the payload."""
@@ -504,10 +486,8 @@ def add_rows(row: Callable[..., Any]) -> None:
         linear=EACH,
         shape=shapes.matmul,
         vjp=(_matmul_by_left, _matmul_by_right),
-        level=PRODUCT,
-        infix=" @ ",
+        notation=(" @ ", PRODUCT),
         latex=(r"{0} \, {1}", PRODUCT, PRODUCT, POWER),
-        textbook=(_textbook_by_left, _textbook_by_right),
         array="{0} @ {1}",
     )
     row(
@@ -520,7 +500,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     along_axis(
         "sum",
-        _reduction_shape,
+        empty=True,
         linear=TOGETHER,
         vjp=(lambda g, f, x, axis: broadcast_to(wide(g, x, axis), x.shape),),
         latex=(r"\sum{p} {0}", SERIES, PRODUCT),
@@ -534,15 +514,15 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     along_axis(
         "prod",
-        _reduction_shape,
-        slope=lambda f, x, axis: others(x, axis),
+        empty=True,
+        slope=(lambda f, x, axis: others(x, axis),),
         latex=(r"\prod{p} {0}", SERIES, PRODUCT),
         textbook=(lambda g, f, x, axis: (g, "vjp others"),),
         array="np.prod({0}, axis={p})",
     )
     along_axis(
         "var",
-        slope=lambda f, x, axis: 2 * deviations(x, axis) / _count(x, axis),
+        slope=(lambda f, x, axis: 2 * deviations(x, axis) / _count(x, axis),),
         textbook=(lambda g, f, x, axis: 2 * g * _from_mean(x) / _count(x, None),),
     )
     along_axis(
@@ -551,17 +531,17 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda x, axis: bool((x.max(axis) == x.min(axis)).any()),
             "std has a kink where all numbers are equal, where its derivative is taken as 0",
         ),
-        slope=_std_slope,
+        slope=(_std_slope,),
         textbook=(lambda g, f, x, axis: g * _from_mean(x) / (_count(x, None) * f),),
     )
     along_axis(
         "norm",
-        _reduction_shape,
+        empty=True,
         kink=(
             lambda x, axis: bool((abs(x).max(axis, initial=0) == 0).any()),
             "norm has a kink at 0, where its derivative is taken as 0",
         ),
-        slope=lambda f, x, axis: x.apply("ratio", wide(f, x, axis)),
+        slope=(lambda f, x, axis: x.apply("ratio", wide(f, x, axis)),),
         latex=r"\left\lVert {0} \right\rVert{p}",
         textbook=(lambda g, f, x, axis: g * x / f,),
     )
@@ -591,7 +571,6 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=lambda x, p, axis: x,
         array="quantile_shares({0}, {1}, {p})",
         internal=True,
-        reserved=False,
     )
     along_axis(
         "median",
@@ -604,19 +583,15 @@ def add_rows(row: Callable[..., Any]) -> None:
         array="quantile({0}, 0.5, {p})",
         reserved=False,
     )
-    for name, typed, reducer in (("greatest", "max", "np.max"), ("least", "min", "np.min")):
+    for name, typed in (("greatest", "max"), ("least", "min")):
         along_axis(
             name,
-            shape=_nonempty_shape(typed),
-            kink=(
-                _max_tie if typed == "max" else lambda x, axis: _max_tie(-x, axis),
-                f"{typed} has a tie, whose derivative is shared equally",
-            ),
-            slope=_shares,
+            kink=(_has_tie(typed), f"{typed} has a tie, whose derivative is shared equally"),
+            slope=(_shares,),
             textbook=(lambda g, f, x, axis: g * (_hits(f, x) / total(_hits(f, x))),),
             typed=typed,
             latex=rf"\{typed}",
-            array=f"{reducer}({{0}}, axis={{p}})",
+            array=f"np.{typed}({{0}}, axis={{p}})",
         )
     along_axis(
         "argmax",
@@ -625,20 +600,20 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     along_axis(
         "cumsum",
-        _same_shape,
+        keeps=True,
         linear=TOGETHER,
         vjp=(lambda g, f, x, axis: _flipped_cumsum(g, axis),),
         array="np.reshape(np.cumsum({0}, axis={p}), np.shape({0}))",
     )
     along_axis(
         "logsumexp",
-        slope=lambda f, x, axis: _softmax(x, axis),
+        slope=(lambda f, x, axis: _softmax(x, axis),),
         textbook=(lambda g, f, x, axis: g * x.apply("softmax", payload=axis),),
         array="logsumexp({0}, {p}, exp, log1p)",
     )
     along_axis(
         "softmax",
-        _same_shape,
+        keeps=True,
         symmetric=True,
         vjp=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
         textbook=(lambda g, f, x, axis: f * (g - total(g * f)),),
@@ -646,7 +621,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     along_axis(
         "logsoftmax",
-        _same_shape,
+        keeps=True,
         expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
         textbook=(lambda g, f, x, axis: g - x.apply("softmax", payload=axis) * total(g),),
         array="logsoftmax({0}, {p}, exp, log1p)",

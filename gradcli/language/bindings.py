@@ -6,6 +6,7 @@ from gradcli.errors import FormulaError, GradcliError, NameValueError, UsageErro
 from gradcli.graph.literals import numeral
 from gradcli.graph.operations import TABLE
 from gradcli.language.names import fixed_meaning, is_name
+from gradcli.language.origin import where
 from gradcli.language.parser import parse
 from gradcli.language.scanner import SCANNER
 from gradcli.limits import out_of_range
@@ -180,8 +181,7 @@ def _formula(name: str, text: str) -> Binding:
             message = f"the value of {name} must be a finite number, not {other}"
         else:
             message = f"the value of {name} uses the name {other}; a value has numbers only"
-        span = built.spans().get(node)
-        raise NameValueError(message, source=text, span=span)
+        raise NameValueError(message, **where(built.origin, node))
     if built.range is not None and any(built.graph.shape(node) for node in built.range):
         message = f"a limit of the range of {name} is an array"
         raise NameValueError(message, hint="write start:stop:step with numbers")
@@ -234,6 +234,8 @@ def choice(option: str, text: str) -> tuple[str, list[Any], dict[str, Any]]:
     if not text.strip():
         message = f"{option} is empty"
         raise UsageError(message, hint="give a name, with settings in parentheses if need be")
+    if "-" in text and text.replace("-", "_").isidentifier():
+        return text, [], {}  # a name of another program, nelder-mead
     try:
         built = parse(text, start="choice")
     except FormulaError as error:
@@ -263,6 +265,5 @@ def _number(option: str, built: Parsed, node: int) -> Any:
     value = built.graph.fixed(node)
     if value is None or value - value != 0:
         message = f"in {option}: a setting must be a number"
-        span = built.spans().get(node)
-        raise UsageError(message, source=built.origin.source, span=span)
+        raise UsageError(message, **where(built.origin, node))
     return value

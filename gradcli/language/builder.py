@@ -210,7 +210,7 @@ class Builder(Calls):
         """x^y or x**y, which is written as it was first typed."""
         for row in (CONSTANT_POWER, POWER_OF):
             self.graph.spellings.setdefault(row.name, sign)
-        return self.graph.power(base, exponent)
+        return self.graph.add(*self.graph.power_row(base, exponent))
 
     def raise_to_superscript(self, base: int, text: str) -> int:
         """x², with the exponent in superscript digits."""
@@ -317,7 +317,7 @@ class Builder(Calls):
         """Y ~ f, which stands for sum((y - f)^2)."""
         self.is_model = True
         residual = self.graph.add(SUBTRACT, (response, prediction))
-        square = self.graph.power(residual, self.graph.constant(2))
+        square = self.graph.add(*self.graph.power_row(residual, self.graph.constant(2)))
         return self.graph.add(TABLE["sum"], (square,)) if self.graph.shape(square) else square
 
     def bare_choice(self, name: str, *_: str) -> None:

@@ -24,7 +24,8 @@ def of_fault(tokens: Operands, fault: Fault, stack: list[Span]) -> Finding:
     otherwise = Repair(otherwise=fault.hint)
     if fault.first is None or fault.last is None:
         return Finding(fault.message, _definition(tokens, fault.definition), otherwise)
-    span = (stack[fault.first][0], stack[fault.last][1])
+    # What a function could not check before it is called may be found at its definition, the last.
+    span = (stack[max(fault.first, -len(stack))][0], stack[fault.last][1])
     first = _token_at(tokens, span[0])
     if fault.kind == "ambiguous division":
         edits = products(tokens, _token_at(tokens, stack[-1][0]))
@@ -41,12 +42,10 @@ def of_fault(tokens: Operands, fault: Fault, stack: list[Span]) -> Finding:
     if fault.kind == "form" and solved is not None:
         return Finding(fault.message, span, solved)
     if fault.kind == "keyword":
-        index = next(
-            position
-            for position in range(first, len(tokens.kinds))
-            if tokens.kinds[position] == "EQUALS"
-        )
-        return Finding(EQUALITY, tokens.span(index), solved or keyword(tokens, index, fault))
+        inside = [p for p in range(first, len(tokens.kinds)) if tokens.unclosed(p) is not None]
+        index = next((p for p in inside if tokens.kinds[p] == "EQUALS"), None)
+        if index is not None:
+            return Finding(EQUALITY, tokens.span(index), solved or keyword(tokens, index, fault))
     return Finding(fault.message, span, otherwise)
 
 
@@ -115,8 +114,16 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
     product = Repair(products(tokens, index + 1), "for a product write {}", is_guess=True)
     if fault.kind == "unknown function" and not notations.is_known(name):
         close = suggestion(name, [*FUNCTION_NAMES, *fault.names])
+        end = index if closing is None else closing
+        starts_term = index == 0 or tokens.texts[index - 1] in {*"+-(,=;[<>~*\n"}
+        for factor in tokens.texts:
+            other = name.removeprefix(factor)
+            if factor.isidentifier() and other != name and other in FUNCTION_NAMES:
+                call = f"{factor}*{other}{tokens.text(index, end)[len(name) :]}"
+                edits = (tokens.edit(index, end, call),) if starts_term else ()
+                words = f"a product is written {factor}*{other}"
+                return Finding(message, span, Repair(edits, otherwise=words))
         if close is not None:
-            end = index if closing is None else closing
             call = close + tokens.text(index, end)[len(name) :]
             edit = tokens.edit(index, end, call)
             return Finding(message, span, Repair((edit,), f"did you mean '{close}'?", product))

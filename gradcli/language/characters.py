@@ -48,6 +48,8 @@ def _of_character(tokens: Operands, index: int, character: str) -> Repair:
             return repair(tokens, index, table[character])
     if unicodedata.category(character) == "Zs":
         return Repair((tokens.edit(index, index, " "),))
+    if character == "∞" and "integrate" in tokens.texts:  # as a limit
+        return Repair((tokens.edit(index, index, "inf"),), otherwise=notations.NO_INFINITY)
     if "！" <= character <= "～":  # as wide as an ideograph
         return Repair((tokens.edit(index, index, chr(ord(character) - 0xFEE0)),))
     return Repair(otherwise=notations.WORDS.get(character))

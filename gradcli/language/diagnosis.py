@@ -119,8 +119,8 @@ def _solution(tokens: Operands, index: int) -> str:
     is_inside = tokens.unclosed(index) is not None
     if is_inside or "COMPARISON" in tokens.kinds or len(source) > 60 or not source.isprintable():
         return ""
-    left, right = tokens.source.split("=")
-    return f" to compare; to solve, solve({left.strip()} == {right.strip()}, {free.pop()}, 1)"
+    left, right = tokens.text(0, index - 1), tokens.text(index + 1, len(tokens.kinds) - 2)
+    return f" to compare; to solve, solve({left} == {right}, {free.pop()}, 1)"
 
 
 def _free_names(tokens: Operands, first: int, end: int) -> set[str]:
@@ -219,7 +219,15 @@ def _separators(tokens: Operands, index: int, accepted: set[str]) -> Found:
         return None
     if END in accepted:
         message = "only definitions (u = …) may come before the last part of a formula"
-        return message, Repair(), tokens.span(*tokens.line(index))
+        signs = [tokens.span(i) for i, text in enumerate(tokens.texts) if text == "=="]
+        edits: tuple[Edit, ...] = ()
+        if len(signs) == tokens.kinds.count("SEPARATOR") + 1:
+            source = tokens.source
+            for start, end in reversed(signs):
+                source = f"{source[:start]}~{source[end:]}"
+            edits = (Edit(0, len(tokens.source), source),)
+        system = Repair(edits, "for a system of equations that gradcli minimize solves, write {}")
+        return message, system, tokens.span(*tokens.line(index))
     if index == 0 or tokens.kinds[index - 1] == "SEPARATOR":
         return "nothing stands before this ';'", Repair(otherwise="remove it"), None
     return None

@@ -198,8 +198,7 @@ class Calls:
 
     def _bound(self, name: str, arguments: list[int]) -> int:
         """Return the node of a form that binds a name: its body, the name and its limits."""
-        from gradcli.graph import bound
-        from gradcli.graph.forms import ROOT, form_of
+        from gradcli.graph.forms import ROOT, closed, form_of, residual
 
         graph = self.graph
         form, (use, example) = form_of(name), FORMS[name]
@@ -220,7 +219,7 @@ class Calls:
             message = f"{name} ends at a whole number, and inf is none"
             raise of_call(message, hint="take as many terms as matter, for example 100000")
         try:
-            payload, taken = bound.closed(graph, [body], leaf, bound_name, len(limits))
+            payload, taken = closed(graph, [body], leaf, bound_name, len(limits))
         except FormulaError as error:
             raise of_call(error.message, hint=error.hint) from None
         if form is ROOT:
@@ -231,7 +230,7 @@ class Calls:
                 message = f"{name} finds where two sides are equal, and {sign} does not say so"
                 raise of_call(message, hint=hint)
             # In the body, where what was taken from an array is one number.
-            zero = bound.residual(payload.graph, payload.roots[0])
+            zero = residual(payload.graph, payload.roots[0])
             rate = slope(payload.graph, zero, payload.leaf(0))
             payload = payload.over(payload.roots[0], zero, rate)
         return graph.add(form, (*limits, *taken), payload)

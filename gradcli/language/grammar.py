@@ -10,20 +10,25 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from gradcli.language.tables import FORMAT, Automaton, Production, Tables
+from gradcli.language.tables import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from gradcli.language.tables import Production
 
 Rest = tuple[Any, ...]
 """The remainder of a pattern: the items of a parsed regular expression, in sequence."""
 
 
-def compiled(text: str) -> Tables:
-    """Return the tables of a grammar, made by Lark."""
+def compiled(text: str) -> dict[str, Any]:
+    """Return the tables of a grammar, made by Lark: what gradcli.language.tables.Tables holds.
+
+    Lark numbers states and productions anew each time; here they are numbered in the order of a
+    walk from the start states, so that builds are reproducible.
+    """
     from lark import Lark
     from lark.grammar import Rule
     from lark.lexer import TerminalDef
@@ -32,32 +37,41 @@ def compiled(text: str) -> Tables:
     # Lark's own serialisation of a stand-alone parser: plain lists and dictionaries.
     data, memo = made.memo_serialize([TerminalDef, Rule])
     table = data["parser"]["parser"]
-    tokens: dict[int, str] = table["tokens"]
-    productions: dict[int, Production] = {}
-    states: list[dict[str, int | Production]] = [{} for _ in table["states"]]
-    for state, actions in table["states"].items():
-        for token, (is_reduction, argument) in actions.items():
+    starts = dict(sorted(table["start_states"].items()))
+    order = list(starts.values())
+    numbers = {state: number for number, state in enumerate(order)}
+    productions: dict[int, int] = {}
+    states = []
+    for state in order:
+        row = {}
+        actions = {table["tokens"][symbol]: how for symbol, how in table["states"][state].items()}
+        for symbol, (is_reduction, argument) in sorted(actions.items()):
             if is_reduction:
-                number = argument["@"]
-                if number not in productions:
-                    productions[number] = _production(memo[number])
-                states[state][tokens[token]] = productions[number]
-            else:
-                states[state][tokens[token]] = argument
+                row[symbol] = ~productions.setdefault(argument["@"], len(productions))
+                continue
+            row[symbol] = numbers.setdefault(argument, len(order))
+            order += [argument] * (len(numbers) - len(order))
+        states.append(row)
     terminals = sorted(
         (memo[t["@"]] for t in data["parser"]["lexer_conf"]["terminals"]),
         key=lambda t: (-t["priority"], -len(t["pattern"]["value"]), t["name"]),
     )
-    return Tables(
-        states,
-        table["start_states"],
-        {
-            t["pattern"]["value"]: t["name"]
-            for t in terminals
-            if t["pattern"]["__type__"] == "PatternStr"
-        },
-        [(t["name"], _regular_expression(t["pattern"])) for t in terminals],
-    )
+    strings = {
+        t["pattern"]["value"]: t["name"]
+        for t in terminals
+        if t["pattern"]["__type__"] == "PatternStr"
+    }
+    patterns = [(t["name"], _regular_expression(t["pattern"])) for t in terminals]
+    return {
+        "format": FORMAT,
+        "grammar": text,
+        "productions": [_production(memo[number]) for number in productions],
+        "states": states,
+        "starts": {start: numbers[state] for start, state in starts.items()},
+        "strings": strings,
+        "patterns": patterns,
+        **automaton(patterns, {*strings.values()}),
+    }
 
 
 def _regular_expression(pattern: dict[str, Any]) -> str:
@@ -72,47 +86,15 @@ def _production(rule: dict[str, Any]) -> Production:
     alias = rule["alias"]
     inlined = length == 1 and alias is None and rule["options"]["expand1"]
     origin: str = rule["origin"]["name"]
-    return Production(origin, length, None if inlined else alias or origin)
+    return origin, length, None if inlined else alias or origin
 
 
 def module(text: str) -> str:
     """Return the source of the module `gradcli.language.stored`: the tables of a grammar.
 
-    It holds nothing but literals, which Python keeps as bytecode. In a state n >= 0 shifts to state
-    n, and ~n reduces by production n. Lark numbers both anew each time; here they are numbered in
-    the order of a walk from the start states, so that builds are reproducible.
+    It holds nothing but literals, which Python keeps as bytecode.
     """
-    made = compiled(text)
-    terminals = automaton(made)
-    starts = dict(sorted(made.starts.items()))
-    order = list(starts.values())
-    numbers = {state: number for number, state in enumerate(order)}
-    productions: dict[Production, int] = {}
-    states = []
-    for state in order:
-        row = {}
-        for symbol, action in sorted(made.states[state].items(), key=itemgetter(0)):
-            if isinstance(action, Production):
-                row[symbol] = ~productions.setdefault(action, len(productions))
-                continue
-            if action not in numbers:
-                numbers[action] = len(order)
-                order.append(action)
-            row[symbol] = numbers[action]
-        states.append(row)
-    values = {
-        "format": FORMAT,
-        "grammar": text,
-        "rules": tuple((p.rule, p.length, p.callback) for p in productions),
-        "states": tuple(states),
-        "starts": {start: numbers[state] for start, state in starts.items()},
-        "strings": made.strings,
-        "patterns": tuple(made.patterns),
-        "classes": terminals.classes,
-        "steps": terminals.steps,
-        "accepted": terminals.accepted,
-    }
-    lines = [f"    {name!r}: {value!r}," for name, value in values.items()]
+    lines = [f"    {name!r}: {value!r}," for name, value in compiled(text).items()]
     return "\n".join(
         ['"""Made from grammars/expression.lark."""', "", "STORED = {", *lines, "}", ""]
     )
@@ -121,10 +103,9 @@ def module(text: str) -> str:
 # ---------------------------------------------------------------- the terminals as an automaton
 
 
-def automaton(tables: Tables) -> Automaton:
-    """Return the automaton of all terminals; where two match, the fixed string wins."""
-    fixed = set(tables.strings.values())
-    terminals = sorted(tables.patterns, key=lambda terminal: terminal[0] not in fixed)
+def automaton(patterns: list[tuple[str, str]], fixed: set[str]) -> dict[str, Any]:
+    """Return the automaton of terminals, as Tables has it; where two match, a fixed one wins."""
+    terminals = sorted(patterns, key=lambda terminal: terminal[0] not in fixed)
     start = tuple(frozenset({_parsed(pattern)}) for _, pattern in terminals)
     letters = sorted({c for rests in start for rest in rests for c in _characters(rest)})
     numbers = {start: 0}
@@ -141,18 +122,14 @@ def automaton(tables: Tables) -> Automaton:
         rows.append(row)
     columns: dict[tuple[int, ...], int] = {}
     classes = [columns.setdefault(column, len(columns)) for column in zip(*rows, strict=True)]
-    accepted = [
-        next(
-            (name for (name, _), rests in zip(terminals, state, strict=True) if _ends(rests)), None
-        )
-        for state in numbers
-    ]
-    named = zip(letters, classes[1:], strict=True)
-    return Automaton(
-        {letter: number for letter, number in named if number},
-        tuple(zip(*columns, strict=True)),
-        tuple(accepted),
-    )
+    return {
+        "classes": {c: number for c, number in zip(letters, classes[1:], strict=True) if number},
+        "steps": tuple(zip(*columns, strict=True)),
+        "accepted": [
+            next((name for (name, _), r in zip(terminals, state, strict=True) if _ends(r)), None)
+            for state in numbers
+        ],
+    }
 
 
 def _parsed(pattern: str) -> Rest:

@@ -53,13 +53,11 @@ def is_name(text: str) -> bool:
 
 
 def names_in(text: str) -> set[str]:
-    """Return the names that stand anywhere in a formula, outside of comments."""
-    import re
+    """Return the names that stand anywhere in a formula, right or wrong."""
+    from gradcli.language.scanner import SCANNER
 
-    from gradcli.language.scanner import TABLES
-
-    name = re.compile(dict(TABLES.patterns)["NAME"])
-    return {found for line in text.split("\n") for found in name.findall(line.partition("#")[0])}
+    tokens = SCANNER.scan(text)
+    return {word for kind, word in zip(tokens.kinds, tokens.texts, strict=True) if kind == "NAME"}
 
 
 def is_function(name: str) -> bool:

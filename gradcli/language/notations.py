@@ -68,6 +68,8 @@ psi(x) = digamma(x)
 logit(x) = log(x/(1 - x))
 expit(x) = sigmoid(x)
 normcdf Phi pnorm(x) = erfc(-x/sqrt(2))/2
+gcd(a, b, c) = gcd(gcd(a, b), c)
+lcm(a, b, c) = lcm(lcm(a, b), c)
 normpdf dnorm(x) = exp(-x^2/2)/sqrt(2*pi)
 heaviside(x) = where(x > 0, 1, 0)
 if iff iif ifelse(c, a, b) = where(c, a, b)
@@ -83,7 +85,7 @@ amin(x) = min(x)
 maximum(x, y) = max(x, y)
 minimum(x, y) = min(x, y)
 argmin(x) = argmax(-x)
-stdev(x) = std(x)*sqrt(len(x)/(len(x) - 1))
+stdev sd(x) = std(x)*sqrt(len(x)/(len(x) - 1))
 variance(x) = var(x)*len(x)/(len(x) - 1) or var(x)
 """
 """A line for each function: its names and parameters, and what it is in our own language."""
@@ -181,9 +183,18 @@ CONSTANTS = {
 }
 """Free names that are meant as constants."""
 
+OTHERS = {
+    "T": "a transpose is written A.T",
+    **dict.fromkeys("ij", "there are no complex numbers"),
+}
+"""Free names that may mean what a formula does not have."""
+
 NOT_FINITE = {"inf", "Inf", "INF", "infinity", "Infinity", "nan", "NaN", "NAN"}
 """Free names that are meant as values of binary64 that a formula does not have."""
-NO_INFINITY = "there is no infinity in a formula, and no nan; take a large number such as 1e300"
+NO_INFINITY = (
+    "there is no infinity in a formula but as a limit of an integral, inf, and no nan; "
+    "take a large number such as 1e300"
+)
 
 OPERATORS = {
     sign: own
@@ -211,6 +222,12 @@ WORDS = {
     "`": "a formula has no strings",
     "\\": "functions are written by name: sqrt(x), sin(x)",
     "µ": "the Greek mu is the character μ",
+    "º": "the degree sign is the character °",
+    "±": "an error stands behind the value of a name: x=1.0±0.1",
+    "‖": "the length of a vector is norm(x)",
+    "⌊": "rounding down is floor(x)",
+    "⌈": "rounding up is ceil(x)",
+    "‰": "a thousandth is x/1000",
 }
 """What to say about a character that stands for no formula."""
 
@@ -258,9 +275,13 @@ def conversion(unit: str, other: str) -> str | None:
 
 
 def correction(name: str) -> str | None:
-    """Return the hint for a free name that is a constant in other notations: PI, inf."""
+    """Return the hint for a free name that means something in other notations: PI, inf, πr."""
     if name in NOT_FINITE:
         return NO_INFINITY
+    if name[0] in "πτ" and name[1:].isidentifier() and name[1] != "_":
+        return f"for a product write {name[0]}*{name[1:]}"
+    if name in OTHERS:
+        return f"add {name}=…; {OTHERS[name]}"
     constant = CONSTANTS.get(name)
     return None if constant is None else f"did you mean '{constant}'?"
 
@@ -335,6 +356,7 @@ RULES = (
     ),
     Rule(r"(?<![\w)\]!°'])!(?=[\w(])", "not "),
     # Numbers with words behind them, and arrays.
+    Rule(r"(?<=\d)['’](?=\d{3}(?!\d))", ""),
     Rule(rf"({_NUMBER})\s*%\s*of\s+", r"\1/100*"),
     Rule(rf"\b([a-z]\w*)\s+({_NUMBER})\s*(?:°|deg(?:rees?)?\b(?!\s*\())", r"\1(\2°)"),
     Rule(rf"({_NUMBER})\s*deg(?:rees?)?\b(?!\s*\()", r"\1°"),
@@ -357,8 +379,8 @@ RULES = (
         r"\1(\2, \3,\4,\5)",
     ),
     Rule(rf"\b(?:[Ii]ntegral|int|quad)\(({_PART}(?:,{_PART}){{3}})\)", r"integrate(\1)"),
-    Rule(r"\bSum\(", "sum("),
-    Rule(r"\bProduct\(", "prod("),
+    Rule(r"(?:\bSum|Σ)\(", "sum("),
+    Rule(r"(?:\bProduct|Π)\(", "prod("),
     Rule(
         rf"\b({_BINDERS})\(({_PART}),\s*([^\W\d]\w*)\s*(?:=|\bin\b)\s*\[?([-+\w][-+.\w]*?)\s*"
         r"(?:\.\.+|:|,|\bto\b)\s*([-+\w][-+.\w]*)\s*\]?\s*\)",

@@ -24,7 +24,7 @@ class Origin:
         source: str,
         shapes: Mapping[str, Shape],
         start: str,
-        locate: Callable[[str, Mapping[str, Shape], str], Mapping[int, Span]],
+        locate: Callable[[str, Mapping[str, Shape], str, int | None], Mapping[int, Span]],
         notes: tuple[str, ...] = (),
         *,
         is_model: bool = False,
@@ -40,16 +40,19 @@ class Origin:
         self.is_model: Final = is_model
         """Whether it is a model to be fitted, y ~ …, and stands for a sum of squares."""
 
-    def spans(self) -> Mapping[int, Span]:
-        """Return the range of the text that each node was read from, found by reading it again."""
-        return self._locate(self.source, self.shapes, self.start)
+    def spans(self, until: int | None = None) -> Mapping[int, Span]:
+        """Return the range of the text that each node was read from, found by reading it again.
+
+        `until` is the last node to be found.
+        """
+        return self._locate(self.source, self.shapes, self.start, until)
 
 
 def where(origin: Origin | None, node: int | None = None) -> dict[str, Any]:
     """Return source and span of a node, or of the whole formula, for an error; none untyped."""
     if origin is None:
         return {}
-    span = (0, len(origin.source)) if node is None else origin.spans().get(node)
+    span = (0, len(origin.source)) if node is None else origin.spans(node).get(node)
     return {"source": origin.source, "span": span}
 
 

@@ -18,7 +18,6 @@ from gradcli.language.functions import Fault
 from gradcli.language.names import BINDERS, renamed
 from gradcli.language.origin import Origin, Span
 from gradcli.language.scanner import END, ILLEGAL, SCANNER, TABLES, Tokens
-from gradcli.language.tables import Production, Tables
 from gradcli.limits import SOURCE_CHARACTERS
 
 TYPE_CHECKING = False
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from gradcli.graph.shapes import Shape
     from gradcli.language.repairs import Finding
+    from gradcli.language.tables import Production, Tables
 
     Names = Collection[str] | Mapping[str, Shape]
 
@@ -60,10 +60,6 @@ class Parsed:
         """In a value: the free name that stands for shape(3), a name's shape without a value."""
         self.choice: Final = built.chosen
         """The name and the arguments of the value of an option."""
-
-    def spans(self) -> Mapping[int, Span]:
-        """Return the range of the text that each node was read from."""
-        return self.origin.spans()
 
 
 def parse(source: str, names: Names = (), start: str = "formula") -> Parsed:
@@ -113,13 +109,15 @@ def _read(source: str, names: Names, start: str) -> Parsed | Finding:
     return Parsed(origin, builder)
 
 
-def locate(source: str, shapes: Mapping[str, Shape], start: str) -> dict[int, Span]:
-    """Return the half-open range of a text that each node was read from.
+def locate(
+    source: str, shapes: Mapping[str, Shape], start: str, until: int | None = None
+) -> dict[int, Span]:
+    """Return the half-open range of a text that each node was read from, up to the node `until`.
 
     The text is read again in the same way, so the ids are those of the first time.
     """
     nodes: dict[int, Span] = {}
-    trace(SCANNER.scan(source), start, builder=Builder(shapes, start), nodes=nodes)
+    trace(SCANNER.scan(source), start, Builder(shapes, start), nodes, until)
     return nodes
 
 
@@ -129,10 +127,9 @@ class Reduce:
     __slots__ = ("callback", "kind", "length", "rule")
 
     def __init__(self, production: Production, kind: str) -> None:
-        self.rule = production.rule
-        self.length = production.length
+        self.rule, self.length, method = production
         self.kind = kind
-        self.callback: Any = getattr(Builder, production.callback) if production.callback else None
+        self.callback: Any = getattr(Builder, method) if method else None
 
 
 class State(dict["Any", "Any"]):
@@ -174,7 +171,7 @@ class States:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._states: dict[int, State] = {}
-        self._reductions: dict[tuple[Production, str], Reduce] = {}
+        self._reductions: dict[tuple[int, str], Reduce] = {}
         self._ends = [tables.states[first][start] for start, first in tables.starts.items()]
 
     def first(self, start: str) -> State:
@@ -194,12 +191,12 @@ class States:
         if action is None:
             # The tables end where the start rule is complete; there the end of the text fits too.
             return self.state(number) if symbol == END and number in self._ends else None
-        if isinstance(action, int):
+        if action >= 0:
             return self.state(action)
-        key = (action, symbol)
-        found = self._reductions.get(key)
+        found = self._reductions.get((action, symbol))
         if found is None:
-            found = self._reductions[key] = Reduce(action, symbol)
+            found = Reduce(self._tables.productions[~action], symbol)
+            self._reductions[action, symbol] = found
         return found
 
 
@@ -259,14 +256,14 @@ def drive(tokens: Tokens, builder: Builder, start: str) -> None:
 def trace(
     tokens: Tokens,
     start: str,
-    *,
-    until: Misfit | None = None,
     builder: Builder | None = None,
     nodes: dict[int, Span] | None = None,
+    until: int | Misfit | None = None,
 ) -> list[Span]:
     """Return the ranges of the text that the symbols on the stack take, as `drive` moves them.
 
-    `until` stops before a production; `builder` makes the nodes, whose ranges are added to `nodes`.
+    `builder` makes the nodes, whose ranges are added to `nodes`; `until` stops behind a node, or
+    before a production.
     """
     state = STATES.first(start)
     stack = [state]
@@ -276,7 +273,7 @@ def trace(
     for index, kind in enumerate(tokens.kinds):
         action = state[kind]
         while action.__class__ is Reduce:
-            if until is not None and until.args == (index, action, len(spans)):
+            if isinstance(until, Misfit) and until.args == (index, action, len(spans)):
                 return spans
             first = len(spans) - action.length
             spans[first:] = [span] = [
@@ -287,6 +284,8 @@ def trace(
                 values[first:] = [value]
                 if isinstance(value, int):
                     nodes.setdefault(value, span)
+                    if value == until:
+                        return spans
             stack[first + 1 :] = [state]
             state, action = stack[first][action]
             stack[-1] = state
@@ -301,24 +300,21 @@ def acceptable(tables: Tables, states: list[int]) -> set[str]:
     """Return the terminals that could truly follow, found by trying each on the tables."""
     found = set()
     for kind in tables.states[states[-1]]:
-        if kind.isupper() or kind == "$END":
+        if kind.isupper() or kind == END:
             removed: list[int] = []
             depth = len(states)
             state = states[-1]
-            while True:
-                action = tables.states[state].get(kind)
-                if not isinstance(action, Production) or action.rule in tables.starts:
+            while (action := tables.states[state].get(kind)) is not None and action < 0:
+                rule, length, _ = tables.productions[~action]
+                if rule in tables.starts:
                     break
                 # Below the first `depth` states the stack is untouched; `removed` is what is new.
-                for _ in range(action.length):
+                for _ in range(length):
                     if removed:
                         removed.pop()
                     else:
                         depth -= 1
-                below = removed[-1] if removed else states[depth - 1]
-                after = tables.states[below][action.rule]
-                assert isinstance(after, int)  # noqa: S101 - after a rule the tables never reduce
-                state = after
+                state = tables.states[removed[-1] if removed else states[depth - 1]][rule]
                 removed.append(state)
             if action is not None:
                 found.add(kind)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from itertools import accumulate
 
-from gradcli.language.tables import FORMAT, Automaton, Production, Tables
+from gradcli.language.tables import FORMAT, Tables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ class Scanner:
     """Splits text into the terminals of a grammar."""
 
     def __init__(self, tables: Tables) -> None:
-        self._strings = tables.strings
-        self._terminals = tables.patterns
-        self._automaton = tables.automaton
+        self._tables = tables
         self._cut: Any = None
         """The regular expression of all terminals, compiled with the next two."""
         self._implicit_possible: Any = None
@@ -77,10 +75,10 @@ class Scanner:
 
     def kind(self, text: str) -> str:
         """Return the terminal that matches a whole text, or ILLEGAL."""
-        if text in self._strings:
-            return self._strings[text]
-        if self._automaton is not None and len(text) <= SHORT:
-            kind, end = next(_cut_by(self._automaton, text), (ILLEGAL, 0))
+        if text in self._tables.strings:
+            return self._tables.strings[text]
+        if len(text) <= SHORT:
+            kind, end = next(_cut_by(self._tables, text), (ILLEGAL, 0))
             return kind if end == len(text) else ILLEGAL
         self._compile()
         found = self._whole.fullmatch(text)
@@ -88,9 +86,9 @@ class Scanner:
 
     def scan(self, source: str) -> Tokens:
         """Return the tokens of `source`; characters outside the language become ILLEGAL tokens."""
-        if self._automaton is not None and len(source) <= SHORT:
+        if len(source) <= SHORT:
             kinds, pieces, start = [], [], 0
-            for kind, end in _cut_by(self._automaton, source):
+            for kind, end in _cut_by(self._tables, source):
                 kinds.append(kind)
                 pieces.append(source[start:end])
                 start = end
@@ -114,15 +112,16 @@ class Scanner:
             return
         import re
 
-        named = [f"(?P<{name}>{pattern})" for name, pattern in self._terminals]
+        patterns = self._tables.patterns
+        named = [f"(?P<{name}>{pattern})" for name, pattern in patterns]
         self._whole = re.compile("|".join(named))
         self._implicit_possible = re.compile(_IMPLICIT_POSSIBLE)
-        self._cut = re.compile("|".join([*(pattern for _, pattern in self._terminals), r"[\s\S]"]))
+        self._cut = re.compile("|".join([*(pattern for _, pattern in patterns), r"[\s\S]"]))
 
 
-def _cut_by(automaton: Automaton, text: str) -> Iterator[tuple[str, int]]:
+def _cut_by(tables: Tables, text: str) -> Iterator[tuple[str, int]]:
     """Yield the terminal and the end of each token of a text; the longest match wins."""
-    classes, steps, accepted = automaton.classes, automaton.steps, automaton.accepted
+    classes, steps, accepted = tables.classes, tables.steps, tables.accepted
     start, size = 0, len(text)
     while start < size:
         kind, end = ILLEGAL, start + 1
@@ -208,17 +207,6 @@ def is_misspelt_number(number: str, name: str) -> bool:
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def load() -> Tables:
-    """Return the tables of the grammar."""
-    text = grammar()
-    stored = read(text)
-    if stored is not None:
-        return stored
-    from gradcli.language.grammar import compiled
-
-    return compiled(text)
-
-
 def grammar() -> str:
     """Return the text of the grammar, of an installed package or of a checkout."""
     for folder in (_PACKAGE, os.path.dirname(_PACKAGE)):
@@ -231,21 +219,18 @@ def grammar() -> str:
     raise FileNotFoundError(message)
 
 
-def read(text: str) -> Tables | None:
-    """Return the tables that the build stored, None when there are none or of another grammar."""
+def load() -> Tables:
+    """Return the tables that the build stored, or that Lark makes where these do not fit."""
+    text = grammar()
     try:
-        from gradcli.language.stored import STORED
+        from gradcli.language.stored import STORED as values  # noqa: N811
     except ImportError:
-        return None
-    if STORED["format"] != FORMAT or STORED["grammar"] != text:
-        return None
-    rules = [Production(*rule) for rule in STORED["rules"]]
-    states = [
-        {symbol: action if action >= 0 else rules[~action] for symbol, action in row.items()}
-        for row in STORED["states"]
-    ]
-    automaton = Automaton(STORED["classes"], STORED["steps"], STORED["accepted"])
-    return Tables(states, STORED["starts"], STORED["strings"], STORED["patterns"], automaton)
+        values = {}
+    if (values.get("format"), values.get("grammar")) != (FORMAT, text):
+        from gradcli.language.grammar import compiled
+
+        values = compiled(text)
+    return Tables(values)
 
 
 TABLES = load()

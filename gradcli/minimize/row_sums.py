@@ -74,7 +74,7 @@ class RowSums:
 
         Raises MathematicsError, unless results need not be finite.
         """
-        totals = Totals(self._split.is_mean, len(self._wrt))
+        totals = Totals(self._split, len(self._wrt))
         for rows, look in looks:
             totals.add(rows, look.values)
             self._errors = look.errors | self._errors
@@ -85,7 +85,7 @@ class RowSums:
 
     def look(self, block: Block, first: int, size: int) -> Look:
         """Return what every step says about rows with so many before them, `size` at a time."""
-        totals = Totals(self._split.is_mean, len(self._wrt))
+        totals = Totals(self._split, len(self._wrt))
         for before, some in numbered(HeldRows(block), size):
             totals.add(length_of(some), self._of_block(some, first + before))
         reductions, slopes = totals.found()

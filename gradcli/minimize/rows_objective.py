@@ -222,7 +222,7 @@ class RowsObjective(Objective):
         if self._outer is None:
             self._outer = self._compiled_outer()
         values = [*point, *self.constants.values()]
-        sums = Totals(self._parts.is_mean, len(self.parameters))
+        sums = Totals(self._parts, len(self.parameters))
         for rows, found_of in self._rows.over(self.reductions_of, values):
             sums.add(rows, found_of)
         totals, slopes = sums.found()
@@ -243,7 +243,7 @@ class RowsObjective(Objective):
         self, run: Callable[..., Any], block: Block, values: Sequence[Any], each: int
     ) -> tuple[int, list[Any]]:
         """Return reductions and `each` derivatives of every one, worked out some rows at a time."""
-        sums = Totals(self._parts.is_mean, each)
+        sums = Totals(self._parts, each)
         for some in HeldRows(block).blocks(self._block):
             sums.add(length_of(some), run(*values, *[some[name] for name in self._names]))
         totals, slopes = sums.found()
@@ -261,7 +261,7 @@ class RowsObjective(Objective):
             return self.whole().hessian(point)
         size = self.layout.count
         values = [*point, *self.constants.values()]
-        parts = Totals(self._parts.is_mean, 2)
+        parts = Totals(self._parts, 2)
         try:
             for rows, curved in self._rows.over(self.curvatures_of, values):
                 parts.add(rows, curved)

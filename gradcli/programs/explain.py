@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from math import isfinite
 
-from gradcli.graph.literals import number_text, value_text
+from gradcli.graph.literals import Numeral, number_text, value_text
 from gradcli.graph.operations import (
     CONSTANT,
     CONSTANT_POWER,
@@ -174,6 +174,9 @@ class Explainer:
         shown = entry if row is None else entry[1:]
         where = f" at [{', '.join(map(str, shown))}]" if shown else ""
         if operation.structural:
+            given = [self._at_row(a, row) for a in arguments]
+            if operation.domain is not None and not operation.is_defined(given, payload):
+                return f"{operation.name} is undefined (needs {operation.domain[1]})", row
             return f"{_RESULTS.get(operation.name, operation.name)} {TOO_LARGE}{where}", row
         inputs = [_number_at(self._numbers[a], shape, entry) for a in arguments]
         return _undefined_number(operation, inputs, payload) + where, row
@@ -202,10 +205,9 @@ class Explainer:
         shown = [a for a in dict.fromkeys(graph.rows[node][1]) if _has_news(graph, a)]
         shown += [v for v in graph.variables([node]).values() if v not in shown]
         shown = [n for n in shown if n in self._numbers]
-        lines = [
-            f"{_called(graph, n)} = {value_text(self._at_row(n, row))}"
-            for n in shown[:SHOWN_VALUES]
-        ]
+        pairs = [(_called(graph, n), self._at_row(n, row)) for n in shown[:SHOWN_VALUES]]
+        texts = [(name, value_text(value)) for name, value in pairs]
+        lines = [f"{name} = {text}" for name, text in texts if name != text]
         if len(shown) > SHOWN_VALUES:
             lines.append(f"and {len(shown) - SHOWN_VALUES} more")
         return tuple(lines)
@@ -341,9 +343,18 @@ def _number_at(number: Any, shape: tuple[int, ...], entry: tuple[int, ...]) -> f
     return float(np.broadcast_to(number, shape)[entry])
 
 
+def _exact(number: Any) -> Any:
+    """Return a number, as a fraction where it has a text of its own."""
+    if not isinstance(number, Numeral):
+        return number
+    from fractions import Fraction
+
+    return Fraction(number.text)
+
+
 def _undefined_number(operation: Operation, inputs: list[float], payload: Any) -> str:
     operands = operation.with_payload(inputs, payload)
-    if operation.domain and not operation.domain[0](*operands):
+    if operation.domain and not operation.is_defined(map(_exact, inputs), payload):
         needs = operation.domain[1]
         if operation.undefined:
             return operation.undefined

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.graph.bodies import executed
+from gradcli.graph.operations import extreme
 from gradcli.graph.shapes import ROWS
-from gradcli.graph.special import extreme
 from gradcli.programs.arrays import deviations, sum_to_shape
 from gradcli.programs.generated import array_code, arrays
 

@@ -71,7 +71,10 @@ def opened(
         raise ambiguous_column(paths[0], name, source.ambiguous[name])
     if not names:
         message = f"the formula uses no column of {printable(paths[0], 200)}"
-        hint = source.repair or f"its columns are {listed(source.columns)}"
+        hint = f"its columns are {listed(source.columns)}"
+        if source.repair is not None:  # the line that it names may be one of units
+            is_header = names_in(text) & names_in(source.repair)
+            hint = source.repair if is_header else f"{hint}; {source.repair}"
         raise FileError(message, hint=hint)
     return source, names
 

@@ -50,6 +50,10 @@ class Split(NamedTuple):
         """The names of the reductions in the outer formula."""
         return [reduction_name(index) for index in range(len(self.parts))]
 
+    def are_means(self, each: int) -> list[bool]:
+        """Return whether reductions, and behind them `each` derivatives of every one, are means."""
+        return [*self.is_mean, *(is_mean for is_mean in self.is_mean for _ in range(each))]
+
     def slopes(self, parameters: Mapping[str, Shape]) -> list[int]:
         """Return the derivatives of the outer formula: with respect to parameters, reductions."""
         wrt = {**parameters, **dict.fromkeys(self.names, ())}
@@ -61,11 +65,11 @@ class Split(NamedTuple):
 class Totals:
     """The reductions of all rows, and `each` derivatives of every one, added up block by block."""
 
-    def __init__(self, is_mean: Sequence[bool], each: int) -> None:
-        self._is_mean = is_mean
-        self._each = each
+    def __init__(self, split: Split, each: int) -> None:
+        self._count, self._each = len(split.parts), each
+        self._are_means = split.are_means(each)
         self._rows = 0
-        self._sums: list[Any] = [0.0] * (len(is_mean) * (1 + each))
+        self._sums: list[Any] = [0.0] * len(self._are_means)
         self._only: list[Any] | None = None
         """What was found for the only block: a mean, whose sum may be too large for a double."""
 
@@ -73,19 +77,17 @@ class Totals:
         """Add the reductions of so many rows, and behind them the derivatives of each."""
         self._only = None if self._rows else list(found)
         self._rows += rows
-        for index, (total, more) in enumerate(zip(self._sums, found, strict=True)):
-            self._sums[index] = total + (rows * more if self._has_mean(index) else more)
-
-    def _has_mean(self, index: int) -> bool:
-        count = len(self._is_mean)
-        return self._is_mean[index if index < count else (index - count) // self._each]
+        self._sums = [
+            total + (rows * more if is_mean else more)
+            for total, more, is_mean in zip(self._sums, found, self._are_means, strict=True)
+        ]
 
     def found(self) -> tuple[list[Any], list[list[Any]]]:
         """Return the reductions of all rows, and the derivatives of each."""
-        count, each = len(self._is_mean), self._each
+        count, each = self._count, self._each
         found = self._only or [
-            total / self._rows if self._has_mean(index) else total
-            for index, total in enumerate(self._sums)
+            total / self._rows if is_mean else total
+            for total, is_mean in zip(self._sums, self._are_means, strict=True)
         ]
         starts = [count + index * each for index in range(count)]
         return found[:count], [found[start : start + each] for start in starts]
@@ -133,17 +135,16 @@ def inner(formula: Node) -> list[int]:
     nodes = graph.reachable([formula.id])
     mixing = [node for node in nodes if _mixes_rows(graph, node)]
     below = graph.depending_on(mixing, nodes)
-    outer: set[int] = set()
-    waiting = [formula.id]
-    while waiting:
-        node = waiting.pop()
+
+    def into(node: int) -> Sequence[int]:
+        """Return the mixing arguments of which a node is a linear combination."""
         operation, arguments, _ = graph.rows[node]
         found = [argument for argument in arguments if argument in below]
         scaled = {MULTIPLY: arguments, DIVIDE: arguments[:1]}.get(operation, ())
-        if operation in {ADD, SUBTRACT, NEGATE} or (len(found) == 1 and found[0] in scaled):
-            waiting += found
-        elif node in mixing:
-            outer.add(node)
+        is_linear = operation in {ADD, SUBTRACT, NEGATE} or (len(found) == 1 and found[0] in scaled)
+        return found if is_linear else ()
+
+    outer = [node for node in graph.walk([formula.id], into) if not into(node)]
     return [node for node in mixing if node not in outer]
 
 

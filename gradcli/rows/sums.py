@@ -1,21 +1,32 @@
 """Value and gradient of a formula of sums over rows of numbers, from one pass over the rows.
 
-The chain rule parts the work in three. Before the pass, everything that is the same in every row is
-computed: b^2 in sum((b^2*x - y)^2). The pass sums the terms and their derivatives by these shared
-numbers, as sums of products of two numbers of each row. After it, value and gradient follow from
-the sums. Nothing is checked: where a sum is not finite, or vanishes, there is no result.
+The chain rule splits the work in three. Before the pass, everything that is the same in every row
+is hoisted and computed: b^2 in sum((b^2*x - y)^2). The pass sums the terms and their derivatives
+with respect to these shared numbers, as sums of products of two numbers of each row, once the
+factor that all rows share is taken out. After it, value and gradient follow from the sums. Nothing
+is checked: where a sum is not finite, or vanishes, there is no result.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.calculus.reverse import gradient
+from gradcli.calculus.reverse import Sweep, gradient, masked
 from gradcli.data.columns import length_of
 from gradcli.graph.node import Graph
+from gradcli.graph.operations import (
+    CONSTANT,
+    CONSTANT_POWER,
+    DIVIDE,
+    MULTIPLY,
+    NAMED_CONSTANT,
+    NEGATE,
+    TABLE,
+)
 from gradcli.graph.shapes import COUNT
 from gradcli.graph.simplify import DerivedNode
 from gradcli.limits import GENERATED_NODES
@@ -23,22 +34,155 @@ from gradcli.programs import engines
 from gradcli.programs.generated import function
 from gradcli.programs.program import Program, program
 from gradcli.records import NamedTuple
-from gradcli.rows.hoisting import one_row, summands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gradcli.data.columns import Array, Block
     from gradcli.graph.shapes import Shape
-    from gradcli.rows.hoisting import OneRow, Summand
     from gradcli.rows.reductions import Split
 
     InRows = Callable[[Sequence[Any], Block, int], tuple[Array, Array] | None]
     """From the values that are the same in every row, and some rows of data and their number, to a
     first formula in each row, and to others as columns; None where a step may have no value."""
 
+MOST_FACTORS = 8
+"""Products of more factors are left as they are: a power of a power has very many."""
 LEAST = 1e-250
 """A sum below this may have lost products that are too small for a double; it is not trusted."""
+
+
+# ---------------------------------------------------------------- a single row
+
+
+class OneRow(NamedTuple):
+    """Formulas of the numbers of one row."""
+
+    graph: Graph
+    """All its nodes are numbers."""
+    roots: list[int]
+    """The node of each formula."""
+    shared: dict[str, int]
+    """The names of what is the same in every row, and their nodes in the formulas' own graph."""
+
+
+def one_row(graph: Graph, roots: Sequence[int], columns: Collection[str]) -> OneRow | None:
+    """Return the formulas `roots` for a single row; None where a row has more than one number.
+
+    `columns` are the names of the data, with a length or without. A root may be the same in every
+    row.
+    """
+    nodes = graph.reachable(roots)
+    names = {node: name for name, node in graph.variables(roots).items() if name in columns}
+    active = graph.depending_on(names, nodes)
+    shapes = {graph.shape(node) for node in active.intersection(nodes)}
+    if len(shapes) > 1 or any(len(shape) > 1 for shape in shapes):
+        return None
+    shape = next(iter(shapes), ())
+    row = Graph()
+    copies: dict[int, int] = {}
+    shared: dict[str, int] = {}
+
+    def number(node: int) -> int | None:
+        """Return the copy of a node; None for an array that has none."""
+        operation, _, payload = graph.rows[node]
+        if node not in copies and graph.shape(node) == ():
+            if operation is CONSTANT or operation is NAMED_CONSTANT:
+                copies[node] = row.add(operation, (), payload)
+            else:
+                name = f"shared {len(shared)}"  # no name that anyone can type
+                shared[name] = node
+                copies[node] = row.variable(name)
+        return copies.get(node)
+
+    for node in nodes:
+        operation, arguments, payload = graph.rows[node]
+        if node in names:
+            copies[node] = row.variable(names[node])
+        elif node in active or (shape and graph.shape(node) == shape):
+            mapped = [number(argument) for argument in arguments]
+            known = [copy for copy in mapped if copy is not None]
+            if operation is TABLE["broadcast"] and known:
+                copies[node] = known[0]
+            elif arguments and len(known) == len(mapped) and not operation.structural:
+                copies[node] = row.add(operation, tuple(known), payload)
+            elif node in active:
+                return None
+    found = [number(root) for root in roots]
+    ends = [copy for copy in found if copy is not None]
+    if len(ends) < len(found):
+        return None
+    read = row.variables(ends)
+    return OneRow(row, ends, {name: node for name, node in shared.items() if name in read})
+
+
+class Summand(NamedTuple):
+    """What a number of each row contributes to a sum over rows: factor * left * right."""
+
+    factor: int
+    """The node of what all rows share."""
+    pair: tuple[int, int] | None
+    """The nodes of the other two factors, -1 for a right one that is 1; None if both are 1."""
+
+
+def summands(graph: Graph, roots: Sequence[int], columns: Collection[str]) -> list[Summand]:
+    """Return the formulas of one row as products whose sums over rows are to be taken.
+
+    Nodes are added to the graph. Sums of different formulas have as much in common as can be: the
+    factor that most of them have stands on the left.
+    """
+    nodes = graph.reachable(roots)
+    variables = graph.variables(roots)
+    active = graph.depending_on([variables[n] for n in columns if n in variables], nodes)
+    products = [_factors(graph, root, active) for root in roots]
+    uses = Counter(factor for _, own in products for factor in set(own))
+    found: list[Summand] = []
+    for common, own in products:
+        factor = graph.constant(1.0)
+        for node in common:
+            factor = node if graph.number(factor) == 1 else graph.add(MULTIPLY, (factor, node))
+        ordered = sorted(own, key=lambda node: (-uses[node], node))
+        if not ordered:
+            found.append(Summand(factor, None))
+            continue
+        left, *others = ordered
+        right = others[0] if others else -1
+        for node in others[1:]:
+            right = graph.add(MULTIPLY, (right, node))
+        found.append(Summand(factor, (left, right)))
+    return found
+
+
+def _factors(graph: Graph, root: int, active: Collection[int]) -> tuple[list[int], list[int]]:
+    """Return the factors of a product that all rows share, and those of each row."""
+    common: list[int] = []
+    own: list[int] = []
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        operation, arguments, payload = graph.rows[node]
+        if node not in active:
+            if graph.number(node) != 1:
+                common.append(node)
+        elif len(waiting) + len(own) >= MOST_FACTORS:
+            own.append(node)
+        elif operation is MULTIPLY:
+            waiting += reversed(arguments)
+        elif operation is NEGATE:
+            common.append(graph.constant(-1.0))
+            waiting.append(arguments[0])
+        elif operation is DIVIDE and arguments[1] not in active:
+            one = graph.constant(1.0)
+            common.append(graph.add(DIVIDE, (one, arguments[1])))
+            waiting.append(arguments[0])
+        elif operation is CONSTANT_POWER and payload == 2:
+            waiting += [arguments[0], arguments[0]]
+        else:
+            own.append(node)
+    return common, own
+
+
+# ---------------------------------------------------------------- sums over rows
 
 
 class Pass(NamedTuple):
@@ -117,11 +261,11 @@ def sums(
     row = _row(graph, parts)
     if row is None or len(graph.reachable(parts.parts)) > GENERATED_NODES:
         return None
-    moving = _moving(graph, row, parameters)
+    variables = row.graph.variables(row.roots)
+    moving = [n for n, node in row.shared.items() if parameters.keys() & graph.variables([node])]
     roots = list(row.roots)
     for term in row.roots:
-        slopes = gradient(row.graph, term, moving.values())
-        roots += [slopes[node] for node in moving.values()]
+        roots += gradient(row.graph, term, [variables[name] for name in moving]).values()
     found = summands(row.graph, roots, columns)
     pairs = list(dict.fromkeys([each.pair for each in found if each.pair is not None]))
     ends = dict.fromkeys([node for pair in pairs for node in pair if node >= 0])
@@ -136,10 +280,15 @@ def sums(
         list(inner.shared),
     )
     names = [*parameters, *constants]
+    own = Graph()
+    shared = {name: own.adopt(graph, node) for name, node in row.shared.items()}
+    own.identify(row.graph, {variables[name]: node for name, node in shared.items()})
+    before = program(own, [own.adopt(row.graph, node) for node in inner.shared.values()])
     sum_of = {pair: index for index, pair in enumerate(pairs)}
-    after = _after(graph, row, parts, parameters, found, sum_of, moving)
+    moved = [shared[name] for name in moving]
+    after = _after(own, row.graph, parts, parameters, found, sum_of, moved)
     return Sums(
-        function(_before(graph, row, inner), names),
+        function(before, names),
         over,
         function(after, [*names, *map(sum_name, range(len(pairs))), COUNT]),
     )
@@ -160,93 +309,45 @@ def sum_name(index: int) -> str:
     return f"sum {index}"
 
 
-def _moving(graph: Graph, row: OneRow, parameters: Collection[str]) -> dict[str, int]:
-    """Return what is the same in every row and moves: its names, and their nodes in the row."""
-    nodes = row.graph.variables(row.roots)
-    return {
-        name: nodes[name]
-        for name, node in row.shared.items()
-        if not set(parameters).isdisjoint(graph.variables([node]))
-    }
-
-
-def _before(graph: Graph, row: OneRow, inner: OneRow) -> Program:
-    """Return the program of what the pass over the rows needs to know."""
-    own = Graph()
-    _share(graph, row, own)
-    return program(own, [own.adopt(row.graph, node) for node in inner.shared.values()])
-
-
-def _share(graph: Graph, row: OneRow, into: Graph) -> dict[str, int]:
-    """Return the shared numbers of a row as formulas in another graph, by name.
-
-    They stand for these names in whatever is adopted there from the row.
-    """
-    shared = {name: into.adopt(graph, node) for name, node in row.shared.items()}
-    nodes = row.graph.variables(row.roots)
-    into.identify(row.graph, {nodes[name]: node for name, node in shared.items()})
-    return shared
-
-
 def _after(
-    graph: Graph,
-    row: OneRow,
+    own: Graph,
+    row: Graph,
     parts: Split,
     parameters: Mapping[str, Shape],
     found: Sequence[Summand],
     sum_of: Mapping[tuple[int, int], int],
-    moving: Collection[str],
+    moving: Sequence[int],
 ) -> Program:
     """Return the program of value and gradient, given the sums over the rows.
 
-    `found` are what is summed for each reduction, then for each its derivatives by the numbers
-    `moving`; `sum_of` say which sum belongs to a pair of factors.
+    `found` are what is summed of a row for each reduction, then for each its derivatives with
+    respect to the nodes `moving`; `sum_of` say which sum belongs to a pair of factors.
     """
-    own, outer = Graph(), parts.outer
-    shared = _share(graph, row, own)
+    outer, count, each = parts.outer, len(parts.parts), len(moving)
 
-    def total(each: Summand) -> DerivedNode:
-        name = COUNT if each.pair is None else sum_name(sum_of[each.pair])
-        factor = DerivedNode(own, own.adopt(row.graph, each.factor))
-        return factor * factor.at(own.variable(name))
+    def total(summand: Summand, is_mean: bool) -> DerivedNode:
+        name = COUNT if summand.pair is None else sum_name(sum_of[summand.pair])
+        factor = DerivedNode(own, own.adopt(row, summand.factor))
+        found = factor * factor.at(own.variable(name))
+        return found / found.at(own.variable(COUNT)) if is_mean else found
 
-    count, each = len(parts.parts), len(moving)
-    totals = [total(summand) for summand in found]
-    for k, is_mean in enumerate(parts.is_mean):
-        if is_mean:
-            first = count + k * each
-            for i in (k, *range(first, first + each)):
-                totals[i] = totals[i] / totals[i].at(own.variable(COUNT))
+    totals = list(map(total, found, parts.are_means(each)))
     derived = parts.slopes(parameters)
     known = zip(map(outer.variable, parts.names), totals, strict=False)
     own.identify(outer, {node: reduction.id for node, reduction in known})
     value = own.adopt(outer, parts.result)
     slopes = [DerivedNode(own, own.adopt(outer, node)) for node in derived]
     direct, weights = slopes[: len(parameters)], slopes[len(parameters) :]
+    zero = DerivedNode(own, own.constant(0.0))
     rates = {
-        shared[name]: sum(
-            [w * totals[count + k * each + index] for k, w in enumerate(weights)],
-            start=DerivedNode(own, own.constant(0.0)),
-        )
-        for index, name in enumerate(moving)
+        node: sum([w * totals[count + k * each + i] for k, w in enumerate(weights)], start=zero).id
+        for i, node in enumerate(moving)
     }
-    through = _through(own, rates, parameters)
+    wrt = [own.variable(name, shape) for name, shape in parameters.items()]
+    sweep = Sweep(own, own.reachable(rates), wrt)
+    cotangents = sweep.run({node: (None, rate) for node, rate in rates.items()})
+    through = [DerivedNode(own, masked(own, node, cotangents.get(node))) for node in wrt]
     return program(own, [value, *[(a + b).id for a, b in zip(direct, through, strict=True)]])
-
-
-def _through(
-    own: Graph, rates: Mapping[int, DerivedNode], parameters: Mapping[str, Shape]
-) -> list[DerivedNode]:
-    """Return the gradient through some nodes, from the derivatives with respect to these."""
-    chain = Graph()
-    terms = DerivedNode(chain, chain.constant(0.0))
-    for node, rate in rates.items():
-        held = terms.at(chain.variable(f"rate of {node}"))
-        own.identify(chain, {held.id: rate.id})
-        terms = terms + held * terms.at(chain.adopt(own, node))
-    by = [chain.variable(name, shape) for name, shape in parameters.items()]
-    slopes = gradient(chain, terms.id, by)
-    return [DerivedNode(own, own.adopt(chain, slopes[node])) for node in by]
 
 
 # ---------------------------------------------------------------- the numbers of each row

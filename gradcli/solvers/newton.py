@@ -52,6 +52,8 @@ LEVEL = 1e-12
 """Decreases below this share of the value are rounding."""
 CURVED = 1e-3
 """A curvature that raises the value by a larger share over the size of a variable is one."""
+FAR = 1e-3
+"""So much of the size of a variable is far for a Newton step from a minimum."""
 ASTRAY = 1e4
 """So far out, in sizes of the start, a flat valley is one that may lead to infinity."""
 
@@ -248,6 +250,8 @@ class Newton(TrustRegion[QuadraticModel]):
         and not a minimum.
         """
         here = self._at
+        if here.gradient_norm <= self._tolerance and self._falls_on():
+            return stopping.faded(here.gradient_norm, self._tolerance)
         if here.gradient_norm <= self._tolerance:
             return stopping.converged(here.gradient_norm, self._tolerance)
         is_valley = self._is_astray and not here.spectrum.is_positive
@@ -279,6 +283,17 @@ class Newton(TrustRegion[QuadraticModel]):
             return False
         followed = self._box.free_gradient(here.point, gradient)
         return float(followed @ step) >= 0 > float(here.gradient @ step)
+
+    def _falls_on(self) -> bool:
+        """Whether the slope is small but a minimum far, and not where it leads: exp(-x), 1/x."""
+        here, step = self._at, self._at.newton_step
+        if not np.any(np.abs(step) > FAR * np.maximum(np.abs(here.point), 1.0)):
+            return False
+        beyond = here.point + BEYOND * step
+        there = self._seen(beyond) if np.all(self._box.clipped(beyond) == beyond) else None
+        if there is None or there.value > here.value:
+            return False
+        return float(there.gradient @ step) <= 0
 
     def _has_hessian(self) -> bool:
         try:

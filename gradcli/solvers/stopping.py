@@ -62,6 +62,12 @@ def converged(gradient_norm: float, tolerance: float) -> Reason:
     return _below("the gradient norm", gradient_norm, tolerance)
 
 
+def faded(gradient_norm: float, tolerance: float) -> Reason:
+    """Return the same where the slope only fades away, as that of exp(-x) far out."""
+    found = converged(gradient_norm, tolerance)
+    return found._replace(sentence=f"{found.sentence}, but only as it levels off without an end")
+
+
 def settled(relative_step: float, tolerance: float) -> Reason:
     """Return the reason of a step too short to matter."""
     return _below("the relative step", relative_step, tolerance)

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcli.exact import arrays
 from gradcli.exact.certain import has_balls
-from gradcli.exact.decimals import DOUBLE_DIGITS, ENOUGH
+from gradcli.exact.decimals import DOUBLE_DIGITS, ENOUGH, may_be_whole
 from gradcli.graph.literals import Numeral
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class CertainColumns:
             columns.append(shown)
             least = np.minimum(least, kept.reshape(count, -1).min(axis=1))
             if self._digits is None:
-                bad = bad | arrays.may_be_whole(column)
+                bad = bad | may_be_whole(column)
             # In a plot what has no value is a gap, and inf and nan may be wanted. Elsewhere it
             # has one that only the doubles on its way do not lead to.
             if self._nonfinite or self._gaps:

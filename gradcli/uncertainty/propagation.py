@@ -45,24 +45,6 @@ QUANTILE = 1.959963984540054
 """Of the normal distribution: between its two signs lies that part."""
 
 
-class Saved(NamedTuple):
-    """What a fit knows about the errors of its parameters."""
-
-    names: list[str]
-    """The numbers, a or w[0], that have errors."""
-    covariance: list[list[float]]
-    freedom: int | None
-    """The degrees of freedom of the errors; None where they are known and not estimated."""
-
-    def of(self, own: Sequence[str]) -> Saved | None:
-        """Return the part for some names, a for a and w for all its numbers; None for none."""
-        kept = [i for i, name in enumerate(self.names) if name.partition("[")[0] in own]
-        if not kept:
-            return None
-        matrix = [[self.covariance[i][j] for j in kept] for i in kept]
-        return self._replace(names=[self.names[i] for i in kept], covariance=matrix)
-
-
 class Inputs(NamedTuple):
     """Uncertain numbers: their names, standard errors and correlation matrix."""
 
@@ -100,9 +82,14 @@ class Inputs(NamedTuple):
         found = [known.get(entry, 0.0) for entry in entry_names(name, shape)]
         return np.reshape(found, shape) if shape else found[0]
 
-    def only(self, moving: Sequence[str]) -> Inputs:
-        """Return those of the names."""
-        kept = [i for i, name in enumerate(self.names) if name in moving]
+    def only(self, names: Sequence[str]) -> Inputs:
+        """Return those of the names, of which w stands for all numbers of an array w."""
+        wanted = {*names}
+        kept = [
+            i
+            for i, name in enumerate(self.names)
+            if name in wanted or name.partition("[")[0] in wanted
+        ]
         return self._replace(
             names=[self.names[i] for i in kept],
             errors=self.errors[kept],
@@ -110,10 +97,26 @@ class Inputs(NamedTuple):
         )
 
 
+NONE = Inputs([], np.zeros(0), np.eye(0))
+
+
+def of_fit(names: Sequence[str], covariance: Sequence[Any], freedom: int | None) -> Inputs:
+    """Return the parameters of a fit as uncertain numbers; the names are a or w[0].
+
+    `freedom` are the degrees of freedom of the errors; None where they are known, not estimated.
+    """
+    matrix = np.reshape(covariance, (len(names), len(names)))
+    sizes = np.sqrt(np.diag(matrix))
+    scale = np.where(sizes == 0.0, 1.0, sizes)
+    correlation = matrix / np.outer(scale, scale)
+    np.fill_diagonal(correlation, 1.0)
+    return Inputs([*names], sizes, correlation, frozenset(names), freedom)
+
+
 def inputs(
     errors: Mapping[str, Any],
     correlations: Mapping[tuple[str, str], float] | None = None,
-    saved: Saved | None = None,
+    fitted: Inputs = NONE,
 ) -> Inputs:
     """Return the uncertain numbers that are given, with errors by name, and those of a fit.
 
@@ -127,15 +130,9 @@ def inputs(
         names += entry_names(name, flat.shape)
         sizes += flat.ravel().tolist()
     count = len(names)
-    if saved is not None:
-        names += saved.names
-        sizes += np.sqrt(np.diag(saved.covariance)).tolist()
+    names += fitted.names
     matrix = np.eye(len(names))
-    if saved is not None:
-        scale = np.array(sizes[count:])
-        scale[scale == 0.0] = 1.0
-        matrix[count:, count:] = np.asarray(saved.covariance) / np.outer(scale, scale)
-        np.fill_diagonal(matrix, 1.0)
+    matrix[count:, count:] = fitted.correlation
     for (first, second), value in (correlations or {}).items():
         for name in (first, second):
             if name not in names:
@@ -153,8 +150,8 @@ def inputs(
         message = f"no numbers have the correlations {listed(pairs)} together"
         hint = "the matrix of correlations must not have a negative eigenvalue"
         raise NameValueError(message, hint=hint)
-    fitted = frozenset(() if saved is None else saved.names)
-    return Inputs(names, np.array(sizes), matrix, fitted, None if saved is None else saved.freedom)
+    known = np.array([*sizes, *fitted.errors])
+    return fitted._replace(names=names, errors=known, correlation=matrix)
 
 
 def _known(names: Sequence[str]) -> str:
@@ -385,25 +382,21 @@ def _results(
     nodes = graph.variables([result])
     moving = {name: node for name, node in nodes.items() if name in given.bases}
     fixed = {name: values[name] for name in nodes if name not in moving}
+    index = {entry: position for position, entry in enumerate(given.names)}
+    # What has no error reads the last column, which adds nothing to a number.
     positions = {
-        name: [
-            given.names.index(entry) if entry in given.names else None
-            for entry in entry_names(name, graph.shape(node))
-        ]
+        name: [index.get(entry, -1) for entry in entry_names(name, graph.shape(node))]
         for name, node in moving.items()
     }
     compute = _computed(graph, result, [*moving, *fixed], [*fixed.values()])
     for start in range(0, count, AT_ONCE):
         rows = min(AT_ONCE, count - start)
         draws = generator.standard_normal((rows, len(given.names))) @ root.T * given.errors
-        columns = []
-        for name, node in moving.items():
-            middle = np.asarray(values[name], dtype=float).ravel()
-            moved = np.tile(middle, (rows, 1))
-            for column, position in enumerate(positions[name]):
-                if position is not None:
-                    moved[:, column] += draws[:, position]
-            columns.append(moved.reshape(rows, *graph.shape(node)))
+        draws = np.append(draws, np.full((rows, 1), -0.0), axis=1)
+        columns = [
+            (np.ravel(values[name]) + draws[:, positions[name]]).reshape(rows, *graph.shape(node))
+            for name, node in moving.items()
+        ]
         yield compute(columns, rows)
 
 

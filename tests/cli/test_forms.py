@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,13 +21,48 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.floats(-1e12, 1e12), st.integers(0, 17))
-def test_decimals_are_those_of_python(number: float, decimals: int) -> None:
-    ran = run_inside(["eval", "x", f"x={number!r}", "--fixed", str(decimals)])
+def rounded(text: str, places: int) -> Decimal:
+    """A decimal with so many places, by the arithmetic of decimals; a half goes away from 0."""
+    return Decimal(text).quantize(Decimal((0, (1,), -places)), ROUND_HALF_UP, Context(prec=400))
 
-    text = f"{number:.{decimals}f}"
+
+DECIMALS = st.one_of(
+    st.floats(-1e12, 1e12).map(repr),
+    st.decimals(-1000, 1000, places=3).map(str),
+    st.integers(-(10**39), 10**39).map(str),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(DECIMALS, st.integers(0, 17))
+def test_decimals_are_those_of_the_decimal_that_is_typed(number: str, places: int) -> None:
+    ran = run_inside(["eval", "x", f"x={number}", "--fixed", str(places)])
+
+    text = f"{rounded(number, places):f}"
     assert (ran.code, ran.out) == (0, (text if float(text) else text.lstrip("-")) + "\n")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.decimals(-1000, 1000, places=4), st.integers(1, 9), st.booleans())
+def test_digits_are_those_of_the_decimal_that_is_typed(
+    number: Decimal, digits: int, as_array: bool
+) -> None:
+    source, word = ("x/2", f"x={2 * number}") if not as_array else ("[x, 0]", f"x={number}")
+    ran = run_inside(["eval", source, word, "--digits", str(digits)])
+
+    wanted = Context(prec=digits, rounding=ROUND_HALF_UP).create_decimal(number)
+    assert ran.code == 0
+    assert Decimal(ran.out.strip("[\n").partition(",")[0]) == wanted
+
+
+def test_a_half_is_rounded_alike_everywhere(inside: Inside) -> None:
+    assert inside(["eval", "x", "x=2.665:2.695:0.01", "--fixed", "2"]).rows[1:] == [
+        [text, text] for text in ("2.67", "2.68", "2.69", "2.70")
+    ]
+    assert inside(["eval", "[2.675, 1.005]", "--digits", "3"]).out == "[2.68, 1.01]\n"
+    assert json.loads(inside(["eval", "2.675", "--fixed", "2", "--json"]).out)["value"] == 2.68
+    assert inside(["grad", "x^2/2", "x=2.675", "--digits", "3"]).rows[1] == ["x", "2.68"]
+    assert inside(["eval", "3^40", "--fixed", "1"]).out == "12157665459056928801.0\n"
 
 
 def test_decimals_everywhere(inside: Inside) -> None:

@@ -221,3 +221,21 @@ def test_a_line_takes_half_a_millisecond() -> None:
     begun = time.process_time()
     answers(session, *lines)
     assert (time.process_time() - begun) / len(lines) < 0.002, "2 ms on a busy machine"
+
+
+@pytest.mark.parametrize("word", ["exit()", "quit()"])
+def test_a_call_ends_the_prompt_too(word: str) -> None:
+    with pytest.raises(EOFError):
+        Session().take(word)
+
+
+def test_options_behind_a_formula_are_sent_behind_a_word() -> None:
+    session = Session()
+    with pytest.raises(GradcliError) as caught:
+        session.take("1/3 --digits 30")
+    said = io.StringIO()
+    with redirect_stdout(said):
+        session.take(str(caught.value.hint).removeprefix("write "))
+        session.take("x = 2")
+        session.take("2 --x")  # which is a formula
+    assert said.getvalue().split()[:2] == ["0." + 30 * "3", "4"]

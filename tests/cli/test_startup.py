@@ -72,7 +72,6 @@ EVAL = {
 
 GRAD = EVAL - {"gradcli.cli.eval"} | {
     "gradcli.calculus",
-    "gradcli.calculus.masks",
     "gradcli.calculus.reverse",
     "gradcli.cli.grad",
     "gradcli.graph.printing",

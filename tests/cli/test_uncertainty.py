@@ -150,6 +150,19 @@ def test_rows_and_ranges_have_errors(folder: Path, run: Run) -> None:
     assert float(one["standard_error"]) == pytest.approx(0.1 * float(np.mean(Y)))
 
 
+@pytest.mark.parametrize("command", ["eval", "grad"])
+@pytest.mark.parametrize("formula", ["mean(k*y)", "sum(k*y)", "max(y)*k"])
+@pytest.mark.parametrize("sigma", ["0.1", "t"])
+def test_errors_of_a_column_are_not_taken_for_none_in_a_sum(
+    folder: Path, run: Run, command: str, formula: str, sigma: str
+) -> None:
+    assert folder.is_dir()
+    words = (command, formula, "k=2", "--data", "decay.csv", "--sigma-of", f"y={sigma}")
+    refused = run(*words)
+    assert refused.code == 2
+    assert "leave out --sigma-of y" in refused.err
+
+
 def test_the_budget_of_grad(run: Run, terminal: Terminal) -> None:
     words = ("grad", "x^2*y", "x=1±0.1", "y=2±0.1", "--relative")
     document = json.loads(run(*words, "--json").out)

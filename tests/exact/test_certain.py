@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
@@ -250,6 +250,57 @@ def test_what_has_no_value_is_still_refused(formula: str) -> None:
         parse(formula).evaluate()
 
 
+@settings(max_examples=60)
+@given(
+    first=st.decimals("0.001", "9.999", places=3),
+    second=st.decimals("0.001", "9.999", places=3),
+    body=st.sampled_from(["1/{0}", "log({0})", "mod(1, {0})", "digamma({0})"]),
+)
+def test_a_pole_is_known_beside_which_rounding_leads(
+    first: decimal.Decimal, second: decimal.Decimal, body: str
+) -> None:
+    zero = f"({first} + x - {first + second})"
+    with pytest.raises(GradcliError, match=r"division by zero|undefined at (\d, |)0"):
+        parse(body.format(zero)).evaluate(x=str(second))
+    assert parse(f"where(y > 0, {body.format(zero)}, 2)").evaluate(x=str(second), y=-1) == 2
+
+
+@pytest.mark.parametrize("digits", range(14, 40))
+@pytest.mark.parametrize(
+    ("formula", "function"),
+    [
+        ("atanh(1 - {})", lambda h: mp.atanh(1 - h)),
+        ("log1p({} - 1)", mp.log),
+        ("gamma({} - 1)", lambda h: mp.gamma(h - 1)),
+        ("acosh(1 + {})", lambda h: mp.acosh(1 + h)),
+        ("asin(1 - {})", lambda h: mp.asin(1 - h)),
+    ],
+)
+def test_a_value_is_known_close_to_where_there_is_none(
+    digits: int, formula: str, function: Any
+) -> None:
+    with mp.workdps(100):
+        truth = float(function(mpf(10) ** -digits))
+    assert parse(formula.format(f"1e-{digits}")).evaluate() == pytest.approx(truth, rel=1e-13)
+
+
+@pytest.mark.parametrize("digits", range(14, 40))
+@pytest.mark.parametrize(
+    "formula",
+    ["asin(1 + {})", "acos(-1 - {})", "atanh(1 + {})", "acosh(1 - {})", "sqrt(1 - 1 - {})"],
+)
+def test_what_lies_just_outside_is_outside(digits: int, formula: str) -> None:
+    with pytest.raises(GradcliError, match="is undefined at"):
+        parse(formula.format(f"1e-{digits}")).evaluate()
+
+
+def test_a_fraction_for_a_quantile_is_asked_for() -> None:
+    with pytest.raises(
+        GradcliError, match=r"quantile is undefined \(needs a fraction from 0 to 1\)"
+    ):
+        parse("quantile([1, 2, 3], 2)").evaluate()
+
+
 def test_arrays_are_looked_at_number_by_number() -> None:
     found = parse("[0.1 + 0.2, 1 - cos(1e-9), 2^70]").evaluate()
     assert [number_text(x) for x in found.tolist()] == ["0.3", "5e-19", "1180591620717411303424"]
@@ -280,6 +331,12 @@ def test_a_quantile_is_that_of_fractions(numbers: list[Fraction], part: str) -> 
         point = parse(text).at_values()
         assert point.value == truth
         assert not point.lost
+
+
+@pytest.mark.parametrize("middle", ["median({})", "quantile({}, 0.5)"])
+def test_a_middle_that_lost_its_digits_is_announced(middle: str) -> None:
+    here = parse(middle.format("[x + 3e16 - 3e16, 5, 0.1]")).at_values(x=2.3333)
+    assert abs(here.value - 2.3333) < 1e-3 or here.lost
 
 
 @pytest.mark.parametrize(

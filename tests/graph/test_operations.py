@@ -729,10 +729,10 @@ def misses(
     if not math.isfinite(got):
         return bool(abs(exact) < LARGEST * (1 - 1e-14))
     error = abs(mpf(got) - exact)
-    allowed = mpf(row.error(payload) + more) * ulp(exact)
+    allowed = mpf(row.error(payload)[0] + more) * ulp(exact)
     if abs(exact) < 64 * SUBNORMAL:
         allowed += 64 * mpf(5e-324)  # what is lost to intermediate results that are subnormal
-    moved = row.argument_error(payload) + (1 if more else 0)
+    moved = row.error(payload)[1] + (1 if more else 0)
     if error > allowed and moved:
         allowed += moved * conditioning(case, point, payload, (0,) * len(point))
     return bool(error > allowed)
@@ -1117,7 +1117,7 @@ def derived(
         order_of_nodes = graph.reachable([node])
         if bounds is not None:
             used = [graph.rows[below] for below in order_of_nodes]
-            stated = [each.error(extra) for each, inputs, extra in used if inputs]
+            stated = [each.error(extra)[0] for each, inputs, extra in used if inputs]
             bounds[orders] = max([DERIVATIVE_ULPS, *(2 * error for error in stated)])
 
         def evaluate(*point: float, node: int = node, nodes: Any = order_of_nodes) -> float:

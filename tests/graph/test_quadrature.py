@@ -14,6 +14,7 @@ from gradcli.errors import MathematicsError
 from gradcli.graph import roots
 from gradcli.graph.forms import integrated
 from gradcli.graph.near import NEAR, Near
+from gradcli.graph.quadrature import reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ INTEGRALS: list[tuple[str, str, str, Callable[[], Any]]] = [
     ("1/(1+25*x^2)", "-1", "1", lambda: 2 * mp.atan(5) / 5),
     ("exp(x)*cos(x)", "0", "pi/2", lambda: (exp(pi / 2) - 1) / 2),
     ("x^20", "0", "1", lambda: mpf(1) / 21),
+    ("abs(x^2 - 2)*exp(x)", "-inf", "0", lambda: 2 * (2 + 2 * sqrt(2)) * exp(-sqrt(2))),
     ("gamma(x)", "1", "2", lambda: quad(mp.gamma, [1, 2])),
     ("sin(x)", "-1", "1", lambda: mpf(0)),
     ("0", "0", "1", lambda: mpf(0)),
@@ -178,3 +180,16 @@ def test_numbers_beside_a_place_keep_their_digits(
         # e is a double, which is not Euler's number to all digits.
         assert abs(found - want) <= 1e-14 * abs(want) + (2e-16 if "e" in text[-2:] else 0)
     assert math.isfinite(found)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(-3, 5), (2, math.inf), (-math.inf, 2), (-math.inf, math.inf)]
+)
+def test_an_interval_is_gone_through_from_low_to_high(low: float, high: float) -> None:
+    length = high - low if high - low < math.inf else 1.0
+    points = [reached(share / 20, low, high) for share in range(1, 20)]
+    assert [x for x, _ in points] == sorted([x for x, _ in points])
+    assert all(low < x < high for x, _ in points)
+    for position, (x, rate) in enumerate(points, 1):
+        near, _ = reached(position / 20 + 1e-7, low, high)
+        assert (near - x) / 1e-7 == pytest.approx(rate * length, rel=1e-4)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gradcli.errors import GradcliError
 from gradcli.formula import Formula
-from gradcli.language.bindings import bindings
+from gradcli.language.bindings import bindings, choice
 
 
 def bound(word: str) -> float:
@@ -126,3 +126,8 @@ def test_any_word_binds_or_fails_in_words(word: str) -> None:
 )
 def test_two_signs_apart_are_arithmetic(text: str, value: float) -> None:
     assert bound(f"m={text}") == value
+
+
+@pytest.mark.parametrize("name", ["nelder-mead", "L-BFGS-B", "trust-ncg"])
+def test_a_name_of_another_program_is_a_choice_without_settings(name: str) -> None:
+    assert choice("--method", name) == (name, [], {})

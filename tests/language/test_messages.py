@@ -54,6 +54,18 @@ MESSAGES = [
     ("«1e5.5»", "1e5.5 is not a number", "no exponent after"),
     ("1«,»5", "',' separates the arguments of a function", "write 1.5"),
     ("x«,» y", "',' separates the arguments of a function", None),
+    ("2*x «=» # a=b", "equality is written ==", None),
+    # signs of other notations
+    ("2 «±» 0.1", "has no meaning", "behind the value of a name: x=1.0±0.1"),
+    ("sin(30«º»)", "has no meaning", "the degree sign is the character °"),
+    ("«⌈»x⌉", "has no meaning", "ceil(x)"),
+    ("1/«∞»", "has no meaning", "there is no infinity"),
+    ("2/«tlog»(t)", "unknown function 'tlog'", "a product is written t*log"),
+    (
+        "«x + y == 3»; x - y == 1",
+        "only definitions (u = …) may come before the last part",
+        "gradcli minimize solves, write x + y ~ 3; x - y ~ 1",
+    ),
     # units, and equations without the name that is to be found
     ("x + 3 «km in m»", "a formula has no units", "write x + 3*1000"),
     ("20 «C in F»", "a formula has no units", "multiply by the factor between two units"),
@@ -104,6 +116,9 @@ MESSAGES = [
     ("«polygamma(x)»", "polygamma", None),
     ("«polygamma(n, x)»", "the first argument of polygamma must be a whole number", None),
     ("«polygamma(1.5, x)»", "the first argument of polygamma must be a whole number", None),
+    ("«f(t) = max(t)»", "max takes 2 or more numbers, or one array, 1 is given", None),
+    ("f(t) = sum(t, axs«=»0)", "equality is written ==", "reductions of arrays take axis=0"),
+    ("f(t) = sum(t, axs=0); «f([1, 2])»", "sum has no argument named axs", "axis=0"),
     # definitions
     ("«u = 3»", "the formula is missing", "to compare, write u == 3"),
     ("«u» = 3; 2", "u is defined but never used", "leave it out"),

@@ -19,10 +19,10 @@ from gradcli.language.builder import Builder
 from gradcli.language.parser import Unexpected, acceptable
 from gradcli.language.parser import parse as build
 from gradcli.language.scanner import END, Scanner, grammar, load
-from gradcli.language.tables import Production, Tables
 
 if TYPE_CHECKING:
     from gradcli.formula import Formula
+    from gradcli.language.tables import Tables
 
 
 @functools.cache
@@ -207,7 +207,7 @@ def test_a_number_has_the_nearest_double() -> None:
 def test_places() -> None:
     source = "u = 3*x; log(u + sin(u)) - -x^2"
     built = build(source)
-    spans = built.spans()
+    spans = built.origin.spans()
     found = {source[start:end] for start, end in spans.values()}
     assert found == {
         "3", "x", "3*x", "u + sin(u)", "sin(u)", "log(u + sin(u))",
@@ -217,18 +217,18 @@ def test_places() -> None:
 
 
 def test_the_place_of_a_shared_part_is_the_first() -> None:
-    spans = build("sin(x) + sin(x)").spans()
+    spans = build("sin(x) + sin(x)").origin.spans()
     assert sorted(spans.values()) == [(0, 6), (0, 15), (4, 5)]
 
 
 def test_parentheses_do_not_belong_to_a_part() -> None:
     source = "2*(x + 1)"
-    assert "x + 1" in {source[start:end] for start, end in build(source).spans().values()}
+    assert "x + 1" in {source[start:end] for start, end in build(source).origin.spans().values()}
 
 
 def test_places_beside_blanks_comments_and_lines() -> None:
     source = "# a comment\n  u =  x * 2 # more\n ( u\n+ 1 )²"
-    texts = {source[start:end] for start, end in build(source).spans().values()}
+    texts = {source[start:end] for start, end in build(source).origin.spans().values()}
     assert texts >= {"x * 2", "u\n+ 1", "( u\n+ 1 )²"}
 
 
@@ -276,15 +276,14 @@ def shift_reduce(kinds: list[str], start: str) -> list[int]:
             action = tables().states[stack[-1]].get(kind)
             if action is None:
                 raise Unexpected(index, stack)
-            if not isinstance(action, Production):
+            if action >= 0:
                 stack.append(action)
                 break
-            del stack[len(stack) - action.length :]
-            if action.rule == start:
+            rule, length, _ = tables().productions[~action]
+            del stack[len(stack) - length :]
+            if rule == start:
                 return stack
-            after = tables().states[stack[-1]][action.rule]
-            assert isinstance(after, int)
-            stack.append(after)
+            stack.append(tables().states[stack[-1]][rule])
     return stack
 
 

@@ -78,6 +78,8 @@ MEANT: list[tuple[str, list[Any]]] = [
     ("1 000 000", [1000000]),
     ("2 300", [2300, 600]),
     ("1_000", [1000]),
+    ("1'000'000 + 1", [1000001]),
+    ("1’000.5", [1000.5]),
     ("0x1F + 1", [32]),
     ("1,2,3", [[1, 2, 3]]),
     ("(1, 2)", [[1, 2]]),
@@ -155,6 +157,11 @@ MEANT: list[tuple[str, list[Any]]] = [
     ("log₂(8)", [3]),
     ("sinn(1) + sqtr(4)", [mpmath.sin(1) + 2]),
     ("sqtr(4)", [2]),
+    ("gcd(12, 18, 8)", [2]),
+    ("lcm(4, 6, 10)", [60]),
+    ("t = 3; tsin(t) + 1", [3 * mpmath.sin(3) + 1]),
+    ("t = 3; 2 - tlog(t)^2", [2 - 3 * mpmath.log(3) ** 2]),
+    ("t = 3; 2/tlog(t)", []),
     ("where(3 = 3, 1, 2)", [1]),
     ("sum([[1, 2], [3, 4]], axes=0)", [[4, 6]]),
     ("2 @ 3", [6]),
@@ -192,6 +199,11 @@ MEANT: list[tuple[str, list[Any]]] = [
     ("scipy.special.gammaln(7)", [mpmath.loggamma(7)]),
     ("integrate(x^2, (x, 0, 1))", [mpmath.mpf(1) / 3]),
     ("int(x^2, x, 0, 1)", [mpmath.mpf(1) / 3]),
+    ("integrate(exp(-x^2), x, -∞, ∞)", [mpmath.sqrt(mpmath.pi)]),
+    ("1 + integrate(1/x^2, x, 1, ∞)", [2]),
+    ("1/∞", []),
+    ("Σ(k^2, k, 1, 3)", [14]),
+    ("2*Π(k, k, 1, 4)", [48]),
     ("integrate(x^2, x)", [mpmath.mpf(1) / 3]),
     ("Sum(1/k^2, (k, 1, 2))", [1.25]),
     ("sum(k^2, k=1..3)", [14]),
@@ -322,7 +334,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "maximum": max,
     "minimum": min,
     "argmin": lambda x: x.index(min(x)),
-    "stdev": statistics.stdev,
+    **dict.fromkeys(["stdev", "sd"], statistics.stdev),
     **dict.fromkeys(["count", "length", "size"], len),
     **dict.fromkeys(["array", "tensor", "float"], lambda x: x),
     "mse_loss": lambda x, y: (x - y) ** 2,
@@ -332,6 +344,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{f"j{n}": lambda x, n=n: mpmath.besselj(n, x) for n in (0, 1)},
     **{f"y{n}": lambda x, n=n: mpmath.bessely(n, x) for n in (0, 1)},
     "variance": statistics.variance,
+    "gcd": lambda *numbers: math.gcd(*map(int, numbers)),
+    "lcm": lambda *numbers: math.lcm(*map(int, numbers)),
 }
 POINTS: dict[str, list[Any]] = {
     **{key: [(0.3,), (8.0,)] for key in ["lg", "lb", "ld", "log_10", "log₁₀", "log_2", "log₂"]},
@@ -350,6 +364,7 @@ POINTS: dict[str, list[Any]] = {
     "round": [(2.346, 2.0), (-7.04, 1.0)],
     **{key: [(2.5, 3.0), (7.0, 4.0)] for key in ["root", "nthroot", "pow", "power"]},
     **{key: [(0.3,), (7.0,)] for key in ["acot", "arccot"]},
+    **{key: [(12.0, 18.0, 8.0), (4.0, 6.0, 10.0)] for key in ["gcd", "lcm"]},
 }
 USUAL: dict[int, list[Any]] = {
     1: [(2.7,), (-2.7,), (0.4,)],
@@ -368,6 +383,7 @@ OVER_ARRAYS = {
     "amin",
     "argmin",
     "stdev",
+    "sd",
     "variance",
 }
 

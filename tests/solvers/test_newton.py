@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gradcli.errors import MathematicsError
 from gradcli.solvers.newton import Newton
@@ -101,6 +103,25 @@ def test_a_slope_that_fades_away_is_convergence(text: str) -> None:
     outcome = solved(text, {"x": 1})
     assert outcome.reason.ending is Ending.CONVERGED
     assert 0 < outcome.record.gradient_norm <= 1e-8
+    assert outcome.reason.sentence.endswith("but only as it levels off without an end")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["exp(-c*x)", "1/(c*x)", "sigmoid(-c*x)", "-atan(c*x)", "exp(-c*x^2)"]),
+    st.floats(0.1, 10),
+    st.floats(-1e3, 1e3),
+    st.floats(0.5, 3),
+)
+def test_it_is_said_of_such_slopes_and_of_no_minimum(
+    text: str, scale: float, offset: float, start: float
+) -> None:
+    body = text.replace("c", repr(scale))
+    levels = solved(f"{body} + {offset!r}", {"x": start})
+    assert levels.reason.ending is not Ending.CONVERGED or "levels off" in levels.reason.sentence
+    for sound in (f"({body} - {start + 1})^2 + x^2", f"cosh(x) + {body}", f"x^4 + {offset!r}"):
+        found = solved(sound, {"x": start})
+        assert "levels off" not in found.reason.sentence
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from gradcli import parse
 from gradcli.errors import NameValueError
 from gradcli.language.bindings import binding
 from gradcli.uncertainty.number import shown, uncertain
-from gradcli.uncertainty.propagation import Saved, inputs, propagate, sampled
+from gradcli.uncertainty.propagation import inputs, of_fit, propagate, sampled
 
 CASES = json.loads((Path(__file__).parent.parent / "reference" / "uncertainty.json").read_text())
 VALUES = [case for case in CASES if "kind" not in case]
@@ -89,7 +89,7 @@ def test_the_observations_of_the_gum(text: str, value: float, error: float) -> N
     rows = np.array([*OBSERVED.values()])
     means = dict(zip(OBSERVED, rows.mean(axis=1).tolist(), strict=True))
     covariance = (np.cov(rows) / rows.shape[1]).tolist()
-    known = inputs({}, None, Saved([*OBSERVED], covariance, None))
+    known = of_fit([*OBSERVED], covariance, None)
     assert known.correlations == {
         ("V", "I"): pytest.approx(-0.36, abs=0.005),
         ("V", "p"): pytest.approx(0.86, abs=0.005),
@@ -111,9 +111,9 @@ def test_arrays_and_numbers_agree(point: tuple[float, ...], rows: list[list[floa
     covariance = (np.array(rows) @ np.array(rows).T + np.eye(3)).tolist()
     alone = gradcli.parse("a*exp(b) + c^2/a").at_values(dict(zip("abc", point, strict=True)))
     array = gradcli.parse("x[0]*exp(x[1]) + x[2]^2/x[0]", {"x": (3,)}).at_values(x=[*point])
-    one = propagate(alone, inputs({}, None, Saved([*"abc"], covariance, 7)))
+    one = propagate(alone, of_fit([*"abc"], covariance, 7))
     names = [f"x[{place}]" for place in range(3)]
-    other = propagate(array, inputs({}, None, Saved(names, covariance, 7)))
+    other = propagate(array, of_fit(names, covariance, 7))
     assert one.freedom == other.freedom == 7
     assert one.standard_error == pytest.approx(other.standard_error, rel=1e-12)
     assert one.second_order == pytest.approx(other.second_order, rel=1e-12)

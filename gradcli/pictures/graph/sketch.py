@@ -11,8 +11,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from gradcli.graph.bound import inlined
-from gradcli.graph.forms import INTEGRAL, PRODUCT_OVER, ROOT
+from gradcli.graph.forms import INTEGRAL, PRODUCT_OVER, ROOT, inlined
 from gradcli.graph.printing import Text, latex_names
 from gradcli.pictures.graph.words import about_edge, about_step, fit, names_of, number
 from gradcli.pictures.wording import say
@@ -258,7 +257,7 @@ def _parts(graph: Graph, step: Step, values: Mapping[int, Any]) -> Iterator[Part
 
     def value(x: float, root: int = 0) -> float:
         try:
-            return float(bound.function(root)(x, *taken))
+            return float(bound.at(bound.roots[root], taken)(x))
         except (ValueError, ArithmeticError):
             return math.nan
 
