@@ -271,9 +271,7 @@ class MinimumPlot(Thinned):
             hold = ", or hold others with --fix"
             raise UsageError(message, hint=f"leave out --points{hold}")
 
-    def show(
-        self, minimum: Minimum, problem: MinimizeProblem, others: Sequence[Minimum] = ()
-    ) -> None:
+    def show(self, minimum: Minimum, problem: MinimizeProblem, others: Sequence[Minimum]) -> None:
         """Write the plot of what was found, or add it to the output; beside it are `others`."""
         from gradcli.plotting.data import takes_points
 
@@ -298,12 +296,12 @@ def _chart(
     others: Sequence[Minimum],
 ) -> Chart:
     from gradcli.minimize.task import task
-    from gradcli.plotting.descent import chart, has_descent
+    from gradcli.plotting.descent import chart, has_trajectory
 
     request, settings = problem.request, problem.settings
     is_held = isinstance(request.data, dict)
     objective, numbers = None, 1
-    if has_descent(minimum) and is_held:
+    if has_trajectory(minimum) and is_held:
         objective = task(request).objective
         numbers = max([array.size for array in request.data.values()], default=1)
     sigma = None

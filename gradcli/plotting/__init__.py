@@ -1,1 +1,1 @@
-"""What is plotted: curves, contours, the way of a minimisation, a fit with its band."""
+"""What is plotted: curves, contours, the trajectory of a minimisation, a fit with its band."""

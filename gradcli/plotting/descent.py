@@ -1,6 +1,6 @@
-"""A minimisation as a chart: the objective step by step, and the way of one or two parameters.
+"""A minimisation as a chart: the objective step by step, and the path of one or two parameters.
 
-The way is drawn on the curve of the objective, or over its contour. A fit of one predictor shows
+The path is drawn on the curve of the objective, or over its contour. A fit of one predictor shows
 the data with the fitted curve and its confidence band, and below them the residuals: its steps are
 of interest only where a first-order method was to make them. Learning in epochs shows what was
 measured after each. The curves of logs that other runs wrote may lie over those of a run.
@@ -97,15 +97,14 @@ def chart(
             return Chart(title, panels, stacked=True, notes=notes)
         del panels[1:]
     panels.append(_progress(iterates, overlays, notes))
-    if has_descent(minimum):
-        panels.append(
-            _way(iterates, list(minimum.parameters), objective, limits or {}, numbers, notes)
-        )
+    if has_trajectory(minimum):
+        names = list(minimum.parameters)
+        panels.append(_trajectory(iterates, names, objective, limits or {}, numbers, notes))
     return Chart(minimum.expression, panels, notes=notes)
 
 
-def has_descent(minimum: Minimum) -> bool:
-    """Return whether the plot shows the way of the parameters, and so needs the objective."""
+def has_trajectory(minimum: Minimum) -> bool:
+    """Return whether the plot shows the path of the parameters, and so needs the objective."""
     kinds = [isinstance(value, float) for value in minimum.parameters.values()]
     if minimum.epochs or len(kinds) not in {1, 2} or not all(kinds):
         return False
@@ -118,10 +117,10 @@ def _progress(iterates: Sequence[Iterate], overlays: Sequence[Overlay], notes: l
     """Return the objective step by step."""
     steps = np.array([iterate.step for iterate in iterates], dtype=np.float64)
     values = np.array([iterate.value for iterate in iterates])
-    return _over("step", "objective", _beside(steps, values, "", "value", overlays), notes)
+    return _panel("step", "objective", _overlaid(steps, values, "", "value", overlays), notes)
 
 
-def _beside(
+def _overlaid(
     x: Vector, y: Vector, label: str, quantity: str, overlays: Sequence[Overlay]
 ) -> dict[str, tuple[Vector, Vector]]:
     """Return a curve of this run and those of others, by their labels."""
@@ -133,7 +132,7 @@ def _beside(
     return {label or ("this run" if others else ""): (x, y), **others}
 
 
-def _over(
+def _panel(
     x_label: str, y_label: str, curves: Mapping[str, tuple[Vector, Vector]], notes: list[str]
 ) -> Panel:
     """Return curves over steps or epochs, with a logarithmic scale where it helps."""
@@ -157,14 +156,16 @@ def _learning(minimum: Minimum, overlays: Sequence[Overlay]) -> Chart:
     value = _column(minimum.epochs, "value")
     if minimum.epochs[0].validation is not None:
         unseen = _column(minimum.epochs, "validation")
-        curves = _beside(x, value, "objective on the data", "value", overlays)
-        curves |= _beside(x, unseen, "objective on --validate", "validation", overlays)
+        curves = _overlaid(x, value, "objective on the data", "value", overlays)
+        curves |= _overlaid(x, unseen, "objective on --validate", "validation", overlays)
     else:
-        curves = _beside(x, value, "", "value", overlays)
-    panels = [_over("epoch", "objective", curves, notes)]
+        curves = _overlaid(x, value, "", "value", overlays)
+    panels = [_panel("epoch", "objective", curves, notes)]
     if minimum.epochs[0].metric is not None:
         metric = _column(minimum.epochs, "metric")
-        panels.append(_over("epoch", "metric", _beside(x, metric, "", "metric", overlays), notes))
+        panels.append(
+            _panel("epoch", "metric", _overlaid(x, metric, "", "metric", overlays), notes)
+        )
     return Chart(minimum.expression, panels, stacked=True, notes=notes)
 
 
@@ -176,7 +177,7 @@ def _column(epochs: Sequence[Epoch], name: str) -> Vector:
 # ---------------------------------------------------------------- one or two parameters
 
 
-def _way(
+def _trajectory(
     iterates: Sequence[Iterate],
     names: Sequence[str],
     objective: Objective | None,
@@ -184,25 +185,25 @@ def _way(
     numbers: int,
     notes: list[str],
 ) -> Panel:
-    """Return the way of one parameter on the curve of the objective, of two over its contour."""
+    """Return the path of one parameter on the curve of the objective, of two over its contour."""
     points = np.array([[iterate.parameters[name] for name in names] for iterate in iterates])
     near = (np.abs(points) <= FARTHEST).all(axis=1)
     if not near.all():
         notes.append(f"{(~near).sum()} steps beyond {number_text(FARTHEST)} are not on the way")
-    ways = points[near].T
+    paths = points[near].T
     heights = np.array([iterate.value for iterate in iterates])[near]
     is_curve = len(names) == 1
     labels = (names[0], "objective" if is_curve else names[1])
-    across, up = ways if len(names) > 1 else (*ways, heights)
+    across, up = paths if len(names) > 1 else (*paths, heights)
     trail = Trail(across, up, None if is_curve else heights)
     if objective is None:
-        what = "curve" if is_curve else "contour"
-        notes.append(f"the data are read in blocks, so the plot has no {what} of the objective")
+        plot = "curve" if is_curve else "contour"
+        notes.append(f"the data are read in blocks, so the plot has no {plot} of the objective")
         return Panel(*labels, [trail])
     part = CURVE_MARGIN if is_curve else MARGIN
     ends = [
-        _around(way, limits.get(name, (-np.inf, np.inf)), part)
-        for name, way in zip(names, ways, strict=True)
+        _axis_limits(path, limits.get(name, (-np.inf, np.inf)), part)
+        for name, path in zip(names, paths, strict=True)
     ]
     points_of = GRID_NUMBERS / numbers
     if is_curve:
@@ -220,9 +221,9 @@ def _way(
     return Panel(*labels, [Field(x, y, z, "objective", is_wide(z)), trail])
 
 
-def _around(way: Vector, limits: tuple[float, float], part: float) -> tuple[float, float]:
-    """Return from where to where an axis goes that shows a way and a margin on either side."""
-    low, high = float(way.min()), float(way.max())
+def _axis_limits(path: Vector, limits: tuple[float, float], part: float) -> tuple[float, float]:
+    """Return the limits of an axis that shows a path and a margin on either side."""
+    low, high = float(path.min()), float(path.max())
     margin = part * (high - low) or part * abs(low) or 1.0
     low, high = max(low - margin, limits[0]), min(high + margin, limits[1])
     return low, high

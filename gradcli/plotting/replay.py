@@ -261,9 +261,9 @@ def _methods(
         rate = options.lr
     elif not own:
         ends = [np.array(numbers(list(step.parameters.values()))) for step in (first, last)]
-        way = float(np.linalg.norm(ends[1] - ends[0]))
+        distance = float(np.linalg.norm(ends[1] - ends[0]))
         slope = first.gradient_norm
-        rate = float(f"{FIRST_SHARE * way / slope:.1g}") if way and slope else 0.1
+        rate = float(f"{FIRST_SHARE * distance / slope:.1g}") if distance and slope else 0.1
     content = {
         "methods": methods,
         "rate": rate,
@@ -341,9 +341,8 @@ def learned(
 
 def _boundary(request: Request) -> dict[str, Any] | None:
     """Return the network that a formula is of two numbers in each row, and the points; or None."""
-    columns, start = request.data, request.start
-    own = request.formula.graph.variables([request.formula.id])
-    used = {name: np.asarray(columns[name]) for name in own if name in columns}
+    own, start = request.formula.graph.variables([request.formula.id]), request.start
+    used = {name: np.asarray(request.data[name]) for name in own if name in request.data}
     two = {name: np.repeat(values[:1], 2, axis=0) for name, values in used.items()}
     shaped = _shaped(request, two)
     graph = shaped.graph

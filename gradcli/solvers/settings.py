@@ -10,7 +10,6 @@ from gradcli.graph.literals import array_text, number_text
 from gradcli.language.names import suggestion
 from gradcli.options import Number, Text, Whole, spelled
 from gradcli.records import NamedTuple
-from gradcli.solvers.stopping import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -97,7 +96,7 @@ def _named(
         message = f"{name} takes its settings by name, and {value} has none"
         raise UsageError(message, hint=f"for example {name}({order[0]}={value})")
     if len(positional) > len(order):
-        count = counted(len(order), "setting") if order else "no settings"
+        count = f"{len(order)} setting{'s' * (len(order) != 1)}" if order else "no settings"
         hint = f"the order is {', '.join(order)}" if order else f"write {name}"
         raise UsageError(f"{name} has {count}, not {len(positional)}", hint=hint)
     values = dict(zip(order, positional, strict=False))

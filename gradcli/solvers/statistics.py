@@ -391,7 +391,7 @@ def _end(
             raise _Missing(message)
         value = limit if trial == most else float(best[index] + trial * error)
         try:
-            lowest = _profile_point(profile, index, value, near + (trial - low) * tangent, near)
+            lowest = _refit(profile, index, value, near + (trial - low) * tangent, near)
             why = "the likelihood rises again"
         except MathematicsError as problem:
             lowest, why = None, f"no fit is found ({problem.message})"
@@ -426,9 +426,7 @@ def _end(
     raise _Missing(message)
 
 
-def _profile_point(
-    profile: Profile, index: int, value: float, start: Vector, near: Vector
-) -> ProfilePoint:
+def _refit(profile: Profile, index: int, value: float, start: Vector, near: Vector) -> ProfilePoint:
     """Return the lowest objective with a number fixed, from a start or else from the last point."""
     start, near = start.copy(), near.copy()
     start[index] = near[index] = value

@@ -18,7 +18,7 @@ from gradcli.minimize.minimum import Epoch, Iterate
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import Request, task
 from gradcli.pictures.plots.chart import Band, Field, Line, Points, Trail
-from gradcli.plotting.descent import KEPT_STEPS, chart, has_descent
+from gradcli.plotting.descent import KEPT_STEPS, chart, has_trajectory
 from gradcli.solvers.observer import Thinned
 
 X = np.array([0.3, 1.0, 1.7, 2.2, 3.1, 4.8, 6.0, 6.4])
@@ -256,7 +256,7 @@ def test_a_fit_stands_above_its_residuals_and_no_steps(method: str | None) -> No
     np.testing.assert_allclose(points.y, Y - np.polyval(np.polyfit(X, Y, 1), X), atol=1e-6)
     assert (zero.x.tolist(), zero.y.tolist()) == ([X.min(), X.max()], [0, 0])
     assert below.height < above.height
-    assert not has_descent(found)
+    assert not has_trajectory(found)
 
 
 @pytest.mark.parametrize("options", [{"method": "adam"}, {"lr": 1e-3}])
@@ -265,7 +265,7 @@ def test_a_fit_by_a_first_order_method_shows_its_steps(options: dict[str, Any]) 
 
     labels = [panel.y_label for panel in chart(found, iterates).panels]
     assert labels == ["y", "objective", "b"]
-    assert has_descent(found)
+    assert has_trajectory(found)
 
 
 def test_sigma_gives_error_bars_and_a_weighted_band() -> None:

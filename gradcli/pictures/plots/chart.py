@@ -84,12 +84,12 @@ class Arrows(NamedTuple):
 
 
 class Trail(NamedTuple):
-    """The way from a start to an end."""
+    """The trajectory of a run, from its start to its end."""
 
     x: Vector
     y: Vector
     z: Vector | None = None
-    """The height of each point over a field, for a way on its surface."""
+    """The height of each point over a field, for a trajectory on its surface."""
 
 
 Mark = Line | Points | Band | Field | Arrows | Trail

@@ -58,7 +58,7 @@ FACETS = 60
 FLOOR = 0.35
 """How far below a surface its contour lies, as a part of its height."""
 LIFT = 0.01
-"""How far above a surface the way on it is drawn, as a part of its height."""
+"""How far above a surface the trajectory on it is drawn, as a part of its height."""
 VIEW = 28.0, -58.0
 """From where a surface is seen: degrees above its floor, and around it."""
 ZOOM = 1.1
@@ -268,7 +268,7 @@ def _boundary(mark: Field, level: float, style: Any, at: Axes) -> None:
 
 
 def _surface(panel: Panel, mark: Field, at: Any) -> None:
-    """Draw a field as a surface with its contour on the floor, and the way of a run on it."""
+    """Draw a field as a surface with its contour on the floor, and a run's trajectory on it."""
     from matplotlib.ticker import MaxNLocator
 
     low, high = mark.limits or (float(np.nanmin(mark.z)), float(np.nanmax(mark.z)))
@@ -337,7 +337,7 @@ def _arrows(mark: Arrows, at: Axes) -> None:
 
 
 def _trail(mark: Trail, at: Axes, *, on_curve: bool) -> None:
-    """Draw the way of a run: white with a dark edge on colours, thin on a curve."""
+    """Draw the trajectory of a run: white with a dark edge on colours, thin on a curve."""
     from matplotlib.patheffects import Normal, Stroke
 
     looks: dict[str, Any] = {"color": "white", "linewidth": 1.5, "markeredgecolor": "black"}
@@ -358,11 +358,11 @@ def _trail(mark: Trail, at: Axes, *, on_curve: bool) -> None:
     _ends(at, mark.x, mark.y)
 
 
-def _ends(at: Any, *way: Vector) -> None:
-    """Mark where a way begins and where it ends."""
+def _ends(at: Any, *trajectory: Vector) -> None:
+    """Mark where a trajectory begins and where it ends."""
     for index, marker, size, label in ((0, "s", 8, "start"), (-1, "*", 15, "end")):
         at.plot(
-            *[numbers[index : index + 1 or None] for numbers in way],
+            *[numbers[index : index + 1 or None] for numbers in trajectory],
             marker,
             color=COLOURS[1],
             markersize=size,
