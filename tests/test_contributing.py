@@ -47,7 +47,7 @@ ADDITIONS = {
     "an operation on arrays": Addition(
         "def add_rows(row, before=add_rows):\n"
         "    before(row)\n"
-        "    row('squares', shape=_reduction_shape('squares'), payload='axis',\n"
+        "    row('squares', shape=_shape_along('squares', empty=True), payload='axis',\n"
         "        slope=lambda f, x, axis: 2 * x, array='np.sum(np.square({0}), axis={p})')",
         "grad squares(w) w=[1,2,3]",
         r"value\t14\nw\t\[2, 4, 6\]\n",
