@@ -121,7 +121,7 @@ LINES = {
     "minimize": 4696,
     "pictures": 3760,
     "plotting": 1165,
-    "programs": 2359,
+    "programs": 2360,
     "rows": 536,
     "solvers": 3872,
     "tables": 785,
