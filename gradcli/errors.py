@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree of exceptions; each is a sentence, a place and a repair."""
+"""What can go wrong, as one tree of exceptions; each is a sentence, a location and a repair."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Note(NamedTuple):
     """The part of the formula that the note is about."""
 
     def __str__(self) -> str:
-        """Return the note in one line, with the part and its place counted from 1."""
+        """Return the note in one line, with the part and its characters counted from 1."""
         if self.span is None:
             return f"{self.sentence}: {self.formula}"
         first, last = self.span[0] + 1, self.span[1]

@@ -130,15 +130,11 @@ class Formula(Node):
         """
         given = {**(values or {}), **named}
         shaped = self._shaped(given)
-        if shaped is not self:
-            return shaped.at_values(
-                given, allow_nonfinite=allow_nonfinite, certain=certain, digits=digits
-            )
         return Point(
-            self.graph,
-            self.id,
-            self.checked(given),
-            self.origin,
+            shaped.graph,
+            shaped.id,
+            shaped.checked(given),
+            shaped.origin,
             allow_nonfinite=allow_nonfinite,
             certain=certain,
             digits=digits,
@@ -555,7 +551,7 @@ def parse(source: str, given: Collection[str] | Mapping[str, Shape] = ()) -> For
 
     `given` are names that will have values, as a mapping with the shapes of those that are arrays.
     Without shapes every name is a number; `e` is Euler's number unless it is given or defined.
-    Raises FormulaError, with the place and a repair, and ShapeError where shapes do not fit.
+    Raises FormulaError, with the location and a repair, and ShapeError where shapes do not fit.
     """
     from gradcli.language.parser import parse as parse_text
 

@@ -1,4 +1,4 @@
-"""A formula at one point: its value, derivatives of any kind, and what is to be said about them.
+"""A formula at one point: its value, derivatives of any kind, and notes about them.
 
 The formula is run once; everything else builds on the values of that run.
 """
@@ -6,6 +6,7 @@ The formula is run once; everything else builds on the values of that run.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from gradcli.errors import FormulaError, MathematicsError, UsageError
 from gradcli.exact.decimals import DOUBLE_DIGITS
@@ -87,7 +88,7 @@ class Point:
         self.proofs: dict[str, bool] = {}
         """Whether what was asked for is proved, where a name is bound in it; by names as digits."""
         self.lost: list[Note] = []
-        """What is to be said about digits that were lost, and could not be had otherwise."""
+        """Notes about digits that were lost and that no more digits on the way bring back."""
         self._wanted = digits
         self._found: dict[int, Certain] = {}
         self.variables = {name: _double(value) for name, value in variables.items()}
@@ -115,54 +116,48 @@ class Point:
         """Whether a run in doubles has a value too."""
         return interpreter.finite(self._own.numbers[self._result]) and not self._own.faults
 
-    def _certain(
-        self, nodes: Mapping[str, int], numbers: Mapping[int, Any], *, second: bool = False
-    ) -> dict[str, Any]:
-        """Return the values of nodes by what they are called, with the digits that are certain.
+    def _certain(self, nodes: Mapping[str, int], numbers: Mapping[int, Any]) -> dict[str, Any]:
+        """Return what `_values` does by what nodes are called; count and mention their digits."""
+        values, bound = self._values(nodes.values(), numbers), frozenset[int]()
+        if self._found:
+            from gradcli.exact.certain import with_forms
 
-        With `second` they are the second derivatives, of which no digits are counted.
-        """
-        if not self._is_certain:
-            return {name: _own_copy(numbers[node]) for name, node in nodes.items()}
-        from gradcli.exact.certain import certain, with_forms
-
-        new = {node for node in nodes.values() if node not in self._found}
-        if self._nonfinite:
-            new = {node for node in new if interpreter.finite(numbers[node])}
-        self._found |= certain(self._graph, new, numbers, self._exact, self._wanted)
-        values = {}
-        bound = with_forms(self._graph, self._graph.reachable(list(nodes.values())))
+            bound = with_forms(self._graph, self._graph.reachable(list(nodes.values())))
         for name, node in nodes.items():
-            found = self._found.get(node)
-            if found is None:
-                values[name] = _own_copy(numbers[node])
-                continue
-            values[name] = found.value if isinstance(found.value, float) else found.value.copy()
-            if not second:
+            if node in self._found:
+                found = self._found[node]
                 self.digits[name] = found.digits
                 if node in bound:
                     self.proofs[name] = found.is_proved
-            if found.is_short and node in new:
-                new.discard(node)
-                fault = self._exact_fault()
-                if fault is not None:
-                    raise self._error(fault)
-                self._say_lost(name, node, found)
-        return values
+                if found.is_short:
+                    self._say_lost(name, node, found)
+        return {name: values[node] for name, node in nodes.items()}
 
-    def certainty(self, free: Collection[str] = ()) -> tuple[int, float]:
-        """Return how many digits doubles have of the value, and its error.
+    def _values(self, nodes: Collection[int], numbers: Mapping[int, Any]) -> dict[int, Any]:
+        """Return the values of nodes with the digits that are certain."""
+        if self._is_certain:
+            from gradcli.exact.certain import certain
 
-        The names that are `free` to take any value have the doubles that they are given.
+            new = {node for node in nodes if node not in self._found}
+            if self._nonfinite:
+                new = {node for node in new if interpreter.finite(numbers[node])}
+            self._found |= certain(self._graph, new, numbers, self._exact, self._wanted)
+            is_short = any(self._found[node].is_short for node in new)
+            fault = self._exact_fault() if is_short else None
+            if fault is not None:
+                raise self._error(fault)
+        found = self._found
+        return {n: _own_copy(found[n].value if n in found else numbers[n]) for n in nodes}
+
+    def bound(self, free: Collection[str] | None = None) -> Any:
+        """Return how far the value of a run in doubles may be from the true one.
+
+        With `free` names all stand for their doubles, and these for any numbers near them.
         """
-        from gradcli.exact.certain import digits_of_node
+        return self._bounds([self._result], self._own.numbers, free)[self._result]
 
-        numbers, root = self._own.numbers, self._result
-        error = self._bounds([root], numbers, free)[root]
-        return digits_of_node(numbers[root], error), float(error)
-
-    def least_certain(self, free: Collection[str] = ()) -> str:
-        """Return the part of the formula in which most digits are lost; see `certainty`."""
+    def least_certain(self, free: Collection[str]) -> str:
+        """Return the part of the formula in which most digits are lost; `free` as for `bound`."""
         from gradcli.exact.certain import where_lost
         from gradcli.graph.printing import label
 
@@ -170,49 +165,16 @@ class Point:
         errors = self._bounds([root], numbers, free)
         return label(self._graph, where_lost(self._graph, root, numbers, errors))
 
-    def slopes_and_bounds(self, free: Sequence[str]) -> list[tuple[Any, Any]]:
-        """Return the derivative with respect to each name, and how far doubles may be from it.
-
-        The names that are `free` to take any value have the doubles that they are given.
-        """
-        from gradcli.calculus.reverse import gradient
-
-        derived = list(
-            gradient(self._graph, self._result, self._nodes(free).values(), self._inside()).values()
-        )
-        return self._with_bounds(derived, free)
-
-    def rates_and_bounds(self, root: int, wrt: Sequence[str]) -> list[tuple[Any, Any]]:
-        """Return a node, and how it moves with each number of names, all with their bounds.
-
-        The names have the doubles that they are given.
-        """
-        from gradcli.calculus.forward import tangents, units
-
-        graph = self._graph
-        nodes = names_to_nodes(graph, root)
-        rates = [
-            tangents(graph, [root], {nodes[name]: unit})[0]
-            for name in wrt
-            if name in nodes
-            for _, unit in units(graph, nodes[name])
-        ]
-        return self._with_bounds([root, *rates], wrt)
-
-    def _with_bounds(self, roots: Sequence[int], free: Collection[str]) -> list[tuple[Any, Any]]:
-        """Return values with their bounds; the names that are `free` stand for their doubles."""
+    def with_bounds(self, roots: Sequence[int], free: Collection[str]) -> list[tuple[Any, Any]]:
+        """Return the values of nodes, each with what `bound` is of the value."""
         numbers = self._with(roots).numbers
         errors = self._bounds(roots, numbers, free)
         return [(numbers[node], errors[node]) for node in roots]
 
     @property
     def remarks(self) -> list[Note]:
-        """What is to be said about the digits of what was asked for."""
+        """Notes about the digits of what was asked for."""
         return [*self.doubts(), *self.lost]
-
-    def bound(self) -> Any:
-        """Return how far the value of a run in doubles may be from the true one."""
-        return self._bounds([self._result], self._own.numbers)[self._result]
 
     def _bounds(
         self,
@@ -220,10 +182,7 @@ class Point:
         numbers: Mapping[int, Any],
         free: Collection[str] | None = None,
     ) -> dict[int, Any]:
-        """Return how far the doubles of nodes, and of those below, may be from the true values.
-
-        With `free` names all stand for their doubles, and these for any numbers near them.
-        """
+        """Return what `bound` is of the value, for nodes and those below."""
         from gradcli.exact.alarm import Defined
         from gradcli.exact.certain import bounds
 
@@ -257,15 +216,13 @@ class Point:
 
         if not self._is_certain:
             return steps
-        numbers = self._own.numbers
-        errors = self._bounds([self._result], numbers)
-        values = self._shown([step.id for step in steps], numbers)
+        numbers, nodes = self._own.numbers, [step.id for step in steps if step.value is not None]
+        values, errors = self._shown(nodes, numbers), self._bounds(nodes, numbers)
+        digits = {node: digits_of_node(numbers[node], errors[node]) for node in nodes}
         return [
-            step
-            if step.value is None
-            else step._replace(
-                value=values[step.id], digits=digits_of_node(numbers[step.id], errors[step.id])
-            )
+            step._replace(value=values[step.id], digits=digits[step.id])
+            if step.id in digits
+            else step
             for step in steps
         ]
 
@@ -343,53 +300,22 @@ class Point:
             return self.slopes(nodes)
         from gradcli.calculus.forward import gradient
 
-        return self._slopes(nodes, lambda by: gradient(self._graph, self._result, by))
+        return self.slopes(nodes, partial(gradient, self._graph, self._result))
 
-    def slopes(self, nodes: Mapping[str, int]) -> dict[str, Any]:
+    def slopes(
+        self,
+        nodes: Mapping[str, int],
+        gradient: Callable[[Iterable[int]], dict[int, int]] | None = None,
+    ) -> dict[str, Any]:
         """Return the derivatives with respect to nodes, which may have any names; see `gradient`.
 
-        Those that were `known` count as free.
+        Those that were `known` count as free. Without a `gradient`, which adds derivatives with
+        respect to nodes to the graph, they are found in reverse.
         """
-        from gradcli.calculus.reverse import gradient
+        if gradient is None:
+            from gradcli.calculus import reverse
 
-        return self._slopes(
-            nodes, lambda by: gradient(self._graph, self._result, by, self._inside())
-        )
-
-    def of_rows(self, wrt: Sequence[str]) -> list[Any]:
-        """Return the derivatives in each row of a formula that is computed row by row.
-
-        Each row depends on its own row of a column only, so one forward pass with all its numbers
-        moving gives the derivatives in all rows. Raises as `gradient`.
-        """
-        from gradcli.calculus.forward import rate_between
-
-        graph, root, inside = self._graph, self._result, self._inside()
-        found = self._slopes(
-            self._nodes(wrt), lambda by: {n: rate_between(graph, root, inside, n) for n in by}
-        )
-        return list(found.values())
-
-    def second_of_rows(self, wrt: Sequence[str]) -> list[Any]:
-        """Return the second derivatives in each row, as the lower triangle of their matrix.
-
-        Of a formula as for `of_rows`; where there is none it is not finite.
-        """
-        from gradcli.calculus.forward import rate_between
-
-        graph, inside, nodes = self._graph, self._inside(), [*self._nodes(wrt).values()]
-        found = []
-        for index, node in enumerate(nodes):
-            slope = rate_between(graph, self._result, inside, node)
-            below = graph.reachable([slope])
-            found += [rate_between(graph, slope, below, other) for other in nodes[: index + 1]]
-        numbers = self._with(found).numbers
-        return [numbers[node] for node in found]
-
-    def _slopes(
-        self, nodes: Mapping[str, int], gradient: Callable[[Iterable[int]], dict[int, int]]
-    ) -> dict[str, Any]:
-        """Return the values of derivatives that `gradient` adds to the graph for nodes."""
+            gradient = partial(reverse.gradient, self._graph, self._result, inside=self._inside())
         try:
             derived = gradient(nodes.values())
         except (FormulaError, MathematicsError) as error:
@@ -511,15 +437,17 @@ class Point:
         else:
             columns = self._number_hessian(nodes)
         numbers = self._with([entry for column in columns.values() for entry in column]).numbers
-        matrix = {}
+        matrix: dict[str, dict[str, Any]] = {name: {} for name in columns}
         for name, column in columns.items():
-            owners = [entry for entry in column for _ in numbers_of(numbers[entry])]
-            kept = self._certain({str(entry): entry for entry in column}, numbers, second=True)
-            values = [value for entry in column for value in numbers_of(kept[str(entry)])]
-            matrix[name] = dict(zip(columns, values, strict=True))
-            for other, value, entry in zip(columns, values, owners, strict=True):
+            values = self._values(column, numbers)
+            found = [(entry, value) for entry in column for value in numbers_of(values[entry])]
+            for other, (entry, value) in zip(columns, found, strict=True):
                 if value - value != 0 and not self._nonfinite:
-                    raise self._no_second_derivative(name, other, entry, numbers)
+                    state = self._explainer(numbers).state(entry)
+                    message = f"the second derivative with respect to {name} and {other} {state}"
+                    shown = [f"{n} = {value_text(x)}" for n, x in list(self.variables.items())[:5]]
+                    raise MathematicsError(f"{message} here", values=tuple(shown))
+                matrix[name][other] = value
         return matrix
 
     def _number_hessian(self, nodes: Mapping[str, int]) -> dict[str, list[int]]:
@@ -678,14 +606,14 @@ class Point:
         return Run(self.value, by_name, steps, self.notes() if backward else [])
 
     def notes(self, wrt: Sequence[str] | None = None) -> list[Note]:
-        """Return what is to be said about derivatives with respect to these names.
+        """Return the notes about derivatives with respect to these names.
 
         These are kinks and jumps, and values with few certain digits.
         """
         return [*self._noted(self.kinks(wrt)), *self.doubts()]
 
     def doubts(self) -> list[Note]:
-        """Return what is to be said of values with few certain digits: integrals."""
+        """Return the notes about values with few certain digits: integrals."""
         if self.proofs and all(self.proofs.values()):
             return []
         graph, root = self._graph, self._result
@@ -789,14 +717,6 @@ class Point:
             message = f"the derivative with respect to {wrong[0]} {explainer.state(slope)} here"
             fault = explainer.whole(message)
         raise self._error(fault)
-
-    def _no_second_derivative(
-        self, name: str, other: str, entry: int, numbers: dict[int, Any]
-    ) -> MathematicsError:
-        state = self._explainer(numbers).state(entry)
-        message = f"the second derivative with respect to {name} and {other} {state} here"
-        shown = [f"{n} = {value_text(x)}" for n, x in list(self.variables.items())[:5]]
-        return MathematicsError(message, values=tuple(shown))
 
     def _error(self, fault: Fault) -> MathematicsError:
         """Return a fault as an error that points at the text, and names the row and its line."""

@@ -7,6 +7,8 @@ prints of a result, have short numbers and maybe another heading; JSON has the v
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
+from operator import attrgetter
 
 from gradcli.graph.literals import Numeral, number_text, to_decimals, to_digits, value_text
 
@@ -63,44 +65,33 @@ class Sheet(ABC):
         """
         if value is None:
             return ""
-        if not isinstance(value, int | float):
-            return value_text(self._rounded(value), 8 if self.pretty else -1, self._number)
-        if self.is_rounded and value - value == 0 and not isinstance(value, Numeral):
-            value = self._round(value)
-        return self._number(value)
+        if isinstance(value, int | float):
+            return self._number(value, self.digits)
+        digits = TERMINAL_DIGITS if self.pretty and self.digits is None else self.digits
+        write = partial(self._number, digits=None if value.dtype == object else digits)
+        return value_text(value, 8 if self.pretty else -1, write)
 
-    def _number(self, value: float) -> str:
-        """Return a rounded number as text, with the zeros of --fixed behind it."""
-        if self.decimals is None or value - value != 0:
-            return number_text(value)
-        return to_decimals(value, self.decimals)
+    def _number(self, value: float, digits: int | None) -> str:
+        """Return a number as text, with the zeros of --fixed behind it."""
+        if self.decimals is not None and value - value == 0:
+            return to_decimals(value, self.decimals)
+        return number_text(self._round(value, digits))
+
+    def _round(self, value: float, digits: int | None) -> float:
+        """Return a number with so many significant digits, or with the decimals of --fixed."""
+        if value - value != 0 or isinstance(value, Numeral):
+            return value
+        if self.decimals is not None:
+            return float(to_decimals(value, self.decimals))
+        return value if digits is None else to_digits(float(value), digits)
 
     @property
     def is_rounded(self) -> bool:
         """Whether the user says how many digits numbers have."""
         return self.digits is not None or self.decimals is not None
 
-    def _round(self, value: float) -> float:
-        if isinstance(value, Numeral):
-            return value
-        if self.decimals is not None:
-            return float(to_decimals(value, self.decimals))
-        return to_digits(value, TERMINAL_DIGITS if self.digits is None else self.digits)
-
-    def _rounded(self, value: Any) -> Any:
-        if not self.is_rounded and not self.pretty:
-            return value
-        import numpy as np
-
-        if value.dtype == object:
-            return value
-        flat = [self._round(x) for x in value.ravel().tolist()]
-        return np.array(flat).reshape(value.shape)
-
     def cell(self, value: Any, digits: int | None = TERMINAL_DIGITS) -> str:
         """Return a number for a table: on a terminal, where it must fit, with so many digits."""
-        if value is None:
-            return ""
         if not isinstance(value, int | float):
             text = self.number(value)
             if not self.pretty or len(text) <= ARRAY_WIDTH:
@@ -144,7 +135,7 @@ class Column:
         it is and stand in each part of a table that is split; they and texts are aligned left.
         """
         self.key = key
-        self._get = get
+        self._get = get or attrgetter(key)
         self._headings = {"rows": rows, "terminal": terminal, "json": json}
         self._many = many
         self._digits = digits
@@ -159,7 +150,7 @@ class Column:
 
     def values(self, item: Any) -> Sequence[Any]:
         """Return what stands below the headings for an item."""
-        return [getattr(item, self.key) if self._get is None else self._get(item)]
+        return [self._get(item)]
 
     def text(self, value: Any, output: Sheet) -> str:
         """Return a value as the text of a cell."""
@@ -182,11 +173,11 @@ class Entries(Column):
     ) -> None:
         super().__init__("", get, **more)
         self._names = list(names)
-        self._entries = get
 
     def values(self, item: Any) -> Sequence[Any]:
         """Return what stands below the names for an item."""
-        return self._entries(item)
+        found: Sequence[Any] = self._get(item)
+        return found
 
     def headings(self, form: str, *, are_many: bool = False) -> list[str]:  # noqa: ARG002
         """Return the names."""

@@ -111,7 +111,8 @@ def as_value(name: str, value: Any, shape: Shape) -> Any:
             import numpy as np
 
             # A copy, for what was given may change; but not of what nobody else can change.
-            found = np.array(value, dtype=np.float64, copy=_is_open(value) or None)
+            is_open = getattr(getattr(value, "flags", None), "writeable", True)
+            found = np.array(value, dtype=np.float64, copy=is_open or None)
     except (TypeError, ValueError):
         found = None
     if found is None:
@@ -140,12 +141,6 @@ def as_decimal(value: Any, digits: int) -> Any:
     if value - value != 0 and not isinstance(value, Numeral):
         return Decimal(repr(value))
     return Context(prec=digits).create_decimal(number_text(value))
-
-
-def _is_open(value: Any) -> bool:
-    """Return whether somebody may change a value later."""
-    flags = getattr(value, "flags", None)
-    return bool(getattr(flags, "writeable", True))
 
 
 def entry_name(name: str, key: tuple[int, ...]) -> str:

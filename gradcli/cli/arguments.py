@@ -438,7 +438,7 @@ def _defined(formula: Formula, drawn: Mapping[str, Any]) -> Any:
         return formula.at_values(drawn, certain=False).value
     value = point.value
     if point.digits[""] < DOUBLE_DIGITS and point.has_doubles:
-        _, error = point.certainty()
+        error = float(point.bound())
         value = formula.at_values(certain=False).value
     else:
         error = math.ulp(value)

@@ -72,10 +72,10 @@ def _where_to_read(word: str, known: Sequence[str]) -> str:
     """Return where to read about a word that is neither a topic nor a function."""
     topic = suggestion(word, manual.topics())
     pages = [] if topic else manual.mentions(word)
-    if pages:
-        return f"gradcli help {pages[0]} speaks of it"
     close = topic or suggestion(word, known)
-    return f"did you mean '{close}'?" if close else "gradcli help lists the topics"
+    found = [f"gradcli help {pages[0]} speaks of it"] if pages else []
+    found += [f"did you mean '{close}'?"] if close else []
+    return ", or ".join(found) or "gradcli help lists the topics"
 
 
 def _topics(commands: Mapping[str, str], output: Output) -> None:

@@ -171,8 +171,10 @@ class Output(Sheet):
         if isinstance(content, list | tuple):
             return [self._cut(value) for value in content]
         if isinstance(content, float):
-            return content if content - content != 0 else self._round(content)
-        return self._rounded(content) if hasattr(content, "ravel") else content
+            return self._round(content, self.digits)
+        if hasattr(content, "ravel") and content.dtype != object:
+            return self._cut(content.tolist())
+        return content
 
     def table(self, headers: Row, rows: Iterable[Row], right: int = 0, labels: int = 0) -> None:
         """Add a table; only on a terminal columns are aligned, and tables that are wide parted."""

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data import OverRows
     from gradcli.cli.output import Output
-    from gradcli.formula import Formula
     from gradcli.graph.shapes import Shape
+    from gradcli.tables import ranges
     from gradcli.tables.ranges import Block
-    from gradcli.tables.uncertain import Table
+    from gradcli.tables.rows import RowTable
+
+    Table = ranges.Table | RowTable
 
 
 SHOWN_ROWS = 40
@@ -52,9 +54,8 @@ def show(
 
     make = partial(ranges.Table, problem.formula, problem.values, problem.ranges, gaps=gaps)
     table = _shown(_Headings(problem, names, names, (), wrt), make, output)
-    if not gaps:
-        _say_kinks(table, problem.formula, problem.prefix)
-    for sentence in [*table.notes(), *_single(problem)][:SHOWN_NOTES]:
+    kinks = [] if gaps else list(table.kinks)[:SHOWN_NOTES]
+    for sentence in [*kinks, *[*table.notes(), *_single(problem)][:SHOWN_NOTES]]:
         note(problem.prefix + sentence)
 
 
@@ -89,30 +90,30 @@ def _shown(head: _Headings, make: Callable[..., Table], output: Output) -> Table
     if errors is not None and errors.are_wanted(problem, output):
         known = errors.of_rows(problem)
     if errors is not None and known is not None:
-        from gradcli.tables.uncertain import WithErrors
+        from gradcli.tables.uncertain import with_errors
 
         try:
-            table: Table = make(known.names, second=known.has_second)
-            with_errors = WithErrors(table, known, head.names)
-            _print(head._replace(errors=known.keys), with_errors, output)
+            table = make(known.names, second=known.has_second)
+            blocks = with_errors(table.blocks(), known, head.names)
+            _print(head._replace(errors=known.keys), blocks, output)
         except (MathematicsError, ShapeError) as error:
             if errors.are_needed(problem):
                 raise
             note(f"{problem.prefix}the values have no standard errors: {error.message}")
         else:
-            return with_errors
+            return table
     table = make(head.wrt)
-    _print(head, table, output)
+    _print(head, table.blocks(), output)
     return table
 
 
-def _print(head: _Headings, table: Table, output: Output) -> None:
+def _print(head: _Headings, blocks: Iterable[Block], output: Output) -> None:
     if output.json:
-        output.document(_document(head, table))
+        output.document(_document(head, blocks))
     elif output.pretty:
-        _pretty(table, head.listed(), output)
+        _pretty(blocks, head.listed(), output)
     else:
-        _write_held(_lines(table, head.listed(), output), output)
+        _write_held(_lines(blocks, head.listed(), output), output)
 
 
 def show_rows(over: OverRows, output: Output, wrt: Sequence[str] = ()) -> None:
@@ -129,8 +130,7 @@ def show_rows(over: OverRows, output: Output, wrt: Sequence[str] = ()) -> None:
     inputs = [entry for each in formula.columns.items() for entry in entry_names(*each)]
     head = _Headings(over.problem(), names, inputs, formula.entry, wrt)
     table = _shown(head, partial(RowTable, formula), output)
-    _say_kinks(table, formula.formula, over.prefix)
-    for sentence in table.notes():
+    for sentence in [*list(table.kinks)[:SHOWN_NOTES], *table.notes()]:
         note(over.prefix + sentence)
 
 
@@ -149,11 +149,6 @@ def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
         output.block(lines)
     for before in waiting:
         output.block(before)
-
-
-def _say_kinks(table: Table, formula: Formula, prefix: str = "") -> None:
-    for node, sentence in list(table.kinks.items())[:SHOWN_NOTES]:
-        note(f"{prefix}{sentence}: {node_label(formula.graph, node)}")
 
 
 def _single(problem: Problem) -> list[str]:
@@ -183,13 +178,13 @@ def _flat(block: Block) -> Iterator[Any]:
             yield from column.reshape(len(column), -1).T
 
 
-def _lines(table: Table, headers: Sequence[str], output: Output) -> Iterator[list[str]]:
+def _lines(blocks: Iterable[Block], headers: Sequence[str], output: Output) -> Iterator[list[str]]:
     """Yield the lines of a table, block by block, below the headers."""
     separator = "," if output.csv else "\t"
     label = output.text([output.labelled([])]).rstrip("\n")
     label += separator if label else ""
     head: list[str] | None = None
-    for block in table.blocks():
+    for block in blocks:
         if head is None:  # only now: an error before leaves none
             head = output.text(output.heading(headers)).splitlines()
         columns = [_texts(column, output) for column in _flat(block)]
@@ -204,12 +199,12 @@ def _texts(column: Any, output: Output) -> list[str]:
     return ["" if x is None else write(x) for x in column.tolist()]
 
 
-def _document(head: _Headings, table: Table) -> dict[str, Any]:
+def _document(head: _Headings, blocks: Iterable[Block]) -> dict[str, Any]:
     """Return a table as JSON."""
     more = head.errors or head.wrt
     collected: list[list[Any]] = [[] for _ in [*head.names, "value", *more]]
     count = 0
-    for block in table.blocks():
+    for block in blocks:
         count += sum(column.size for column in _columns(block))
         if count > ELEMENTS:
             message = f"more than {ELEMENTS} numbers are too many for one JSON object"
@@ -225,13 +220,13 @@ def _document(head: _Headings, table: Table) -> dict[str, Any]:
     }
 
 
-def _pretty(table: Table, headers: Sequence[str], output: Output) -> None:
+def _pretty(blocks: Iterable[Block], headers: Sequence[str], output: Output) -> None:
     """Show the first rows and the last ones, of a table that may be of any length."""
     half = SHOWN_ROWS // 2
     first: list[tuple[float, ...]] = []
     last: list[tuple[float, ...]] = []
     count = 0
-    for block in table.blocks():
+    for block in blocks:
         columns = list(_flat(block))
         rows = len(block.value)
         taken = min(half - len(first), rows)

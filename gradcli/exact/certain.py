@@ -25,7 +25,6 @@ from gradcli.exact.decimals import (
 from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import CONSTANT, LEAVES, VARIABLE
 from gradcli.graph.shapes import sized
-from gradcli.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,21 +47,33 @@ LARGEST_ZERO = 2.0**-201
 """A ball around 0 that is smaller is taken as 0 when no more digits are tried."""
 
 
-class Certain(NamedTuple):
+class Certain:
     """A value, how many of its digits are certain, and where the others were lost."""
 
-    value: Any
-    """A double, a Numeral where it has more digits; an array of them."""
-    digits: int
-    """How many significant digits are certain; of an array those of the worst number."""
-    is_short: bool = False
-    """Whether these are too few, and no more can be had."""
-    lost: int | None = None
-    """The node in which most digits are lost, where they are too few."""
-    limit: int | None = None
-    """To how many digits a zero or an equality was looked at that could not be decided."""
-    is_proved: bool = False
-    """Whether the true value is known, or a ball holds it and decides each digit."""
+    __slots__ = ("digits", "is_proved", "is_short", "limit", "lost", "value")
+
+    def __init__(
+        self,
+        value: Any,
+        digits: int,
+        *,
+        is_short: bool = False,
+        lost: int | None = None,
+        limit: int | None = None,
+        is_proved: bool = False,
+    ) -> None:
+        self.value = value
+        """A double, a Numeral where it has more digits; an array of them."""
+        self.digits = digits
+        """How many significant digits are certain; of an array those of the worst number."""
+        self.is_short = is_short
+        """Whether these are too few, and no more can be had."""
+        self.lost = lost
+        """The node in which most digits are lost, where they are too few."""
+        self.limit = limit
+        """To how many digits a zero or an equality was looked at that could not be decided."""
+        self.is_proved = is_proved
+        """Whether the true value is known, or a ball holds it and decides each digit."""
 
 
 def certain(
@@ -115,7 +126,7 @@ def certain(
         best = (more[root], passed) if root in bound else (passed, more[root])
         found[root] = _all_of(_first_of(*best), numbers[root], errors[root], digits)
         if found[root].is_short:
-            found[root] = found[root]._replace(lost=where_lost(graph, root, numbers, errors))
+            found[root].lost = where_lost(graph, root, numbers, errors)
     return found
 
 
@@ -445,27 +456,16 @@ def run(
 
     What is `known` as a fraction already is taken from there.
     """
+    found: dict[int, Any] = {}
     convert = target.number.convert
     variables, rows = graph.with_count(variables)
-    found: dict[int, Any] = {}
     for node in nodes:
-        operation, _, payload = graph.rows[node]
+        operation, arguments, payload = graph.rows[node]
         if known is not None and is_complete(known[node]):
             found[node] = _each(convert, known[node])
         elif operation is VARIABLE:
             found[node] = _given(variables[payload], target)
-    return run_from(graph, nodes, found, target, rows)
-
-
-def run_from(
-    graph: Graph, nodes: Iterable[int], found: dict[int, Any], target: Any, rows: int | None = None
-) -> dict[int, Any]:
-    """Return the same where the values of names, and of other nodes, have been `found` already."""
-    for node in nodes:
-        if node in found:
-            continue
-        operation, arguments, payload = graph.rows[node]
-        if operation in LEAVES:
+        elif operation in LEAVES:
             found[node] = target.leaf(operation, payload)
         elif graph.has_arrays and (operation.structural or graph.shape(node)):
             from gradcli.exact.arrays import value_of

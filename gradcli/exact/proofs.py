@@ -23,9 +23,9 @@ from gradcli.exact.balls import (
     derivative_of_voigt,
     of_series,
 )
-from gradcli.exact.certain import run_from
 from gradcli.exact.numbers import OPEN, Number, Target
 from gradcli.graph import forms
+from gradcli.graph.operations import LEAVES, VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,11 +137,20 @@ def evaluated(target: Target, bound: Bound, root: int, numbers: tuple[Any, ...])
     Raises ArithmeticError where there is no value.
     """
     Clock.check()
-    graph = bound.graph
-    leaves = graph.variables([root])
-    found = {node: numbers[int(name)] for name, node in leaves.items()}
-    value = run_from(graph, graph.reachable([root]), found, target)[root]
-    return _analytic(value is not None, value)
+    values: dict[int, Any] = {}
+    rows = bound.graph.rows
+    for node in bound.graph.reachable([root]):
+        operation, arguments, payload = rows[node]
+        if operation is VARIABLE:
+            values[node] = numbers[int(payload)]
+        elif operation in LEAVES:
+            values[node] = target.leaf(operation, payload)
+        else:
+            found = target.apply(operation, [values[argument] for argument in arguments], payload)
+            if found is None:
+                raise NotAnalyticError
+            values[node] = found
+    return values[root]
 
 
 def integral(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> Any:

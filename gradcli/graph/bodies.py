@@ -10,7 +10,7 @@ which computes only the one of the bodies f and g that is needed; `pick(table, i
 `table()`; `constant(x)`, the value of x where it is known now; `literal(x)`, a number of the
 formula; `outside(name, make, numbers)`, the value of a function of floats, such as an integral; and
 `own`, the names of the rows for which it has a function that stands in place of their bodies. A
-target of text has `library(name, *numbers)` too, a function that SciPy helps to compute.
+target of text has `library(row, *numbers)` too, a function that SciPy helps to compute.
 """
 
 from __future__ import annotations
@@ -216,12 +216,12 @@ class Dialect(SymbolicTarget):
         call = self.choice.format(one=one, other=other, numbers=_marks(len(given), 1))
         return Text(self, call, (condition, *given))
 
-    def library(self, name: str, *arguments: Text | float) -> Text:
+    def library(self, row: Any, *arguments: Text | float) -> Text:
         """Return a function of gradcli.graph.scientific, which is imported when it is called."""
-        return self._called(f"library_{name}", partial(self.from_library, name), arguments)
+        return self._called(f"library_{row.name}", partial(self.from_library, row), arguments)
 
     @abstractmethod
-    def from_library(self, name: str) -> Callable[..., Any]:
+    def from_library(self, row: Any) -> Callable[..., Any]:
         """Return a function of gradcli.graph.scientific for the numbers of the dialect."""
 
     def call_of(self, body: Body, arguments: tuple[Any, ...]) -> tuple[str, tuple[Text, ...]]:
@@ -287,11 +287,11 @@ class Python(Dialect):
         """Return the function from an index to a number of a table, which is made when needed."""
         return lambda index: table()[int(index)]
 
-    def from_library(self, name: str) -> Callable[..., float]:
+    def from_library(self, row: Any) -> Callable[..., float]:
         """Return a function of gradcli.graph.scientific for floats."""
         from gradcli.graph.scientific import of_numbers
 
-        return of_numbers(name)
+        return of_numbers(row)
 
 
 PYTHON = Python()

@@ -16,6 +16,7 @@ from itertools import count
 from gradcli.errors import FormulaError
 from gradcli.graph import quadrature, roots
 from gradcli.graph.bodies import PYTHON, applied
+from gradcli.graph.literals import number_text, to_digits
 from gradcli.graph.near import NEAR, Near
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import (
@@ -259,7 +260,7 @@ def doubt(*arguments: Any) -> str | None:
     found = integrated(bound, *numbers)
     if not found.error > DOUBTFUL * found.size:
         return None
-    return f"the integral is known to about {found.error:.1g}"
+    return f"the integral is known to about {number_text(to_digits(found.error, 1))}"
 
 
 def _cuts(bound: Bound, ends: tuple[float, float], taken: Sequence[float]) -> list[float]:

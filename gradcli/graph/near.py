@@ -156,11 +156,11 @@ class _Target:
             return Near(at, at * math.expm1(exponent * math.log1p(base.distance / base.base)))
         return Near(0.0, math.pow(float(base), exponent))
 
-    def library(self, name: str, *arguments: Near | float) -> Near:
+    def library(self, row: Any, *arguments: Near | float) -> Near:
         """Return a function of gradcli.graph.scientific, of the nearest doubles."""
         from gradcli.graph.scientific import of_numbers
 
-        return self.outside(name, lambda: of_numbers(name), arguments)
+        return self.outside(row.name, lambda: of_numbers(row), arguments)
 
     def where(self, condition: bool, x: Any, y: Any) -> Any:
         """Return x where the condition holds, else y."""

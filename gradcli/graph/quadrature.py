@@ -12,6 +12,7 @@ import heapq
 import math
 from itertools import count, pairwise
 
+from gradcli.graph.literals import number_text, to_digits
 from gradcli.records import NamedTuple
 
 TYPE_CHECKING = False
@@ -169,8 +170,8 @@ def integral(
             [_end_error(f, near, end) for end in ends if end and abs(end) < math.inf]
         )
     if not error <= 1e-6 * size and size:
-        message = f"the integral does not converge: {value:.6g} ± {error:.1g} is all that is found"
-        raise Diverged(message)
+        found, off = (number_text(to_digits(x, n)) for x, n in ((value, 6), (error, 1)))
+        raise Diverged(f"the integral does not converge: {found} ± {off} is all that is found")
     return Integral(value, error, size)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from gradcli.graph.operations import TABLE, WAYS
+from gradcli.graph import special as bodies
 from gradcli.graph.special import bernoulli, elliptic, polynomial, recurred, stirling, two_square
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 ROOT_PI = math.sqrt(math.pi)
 
 
-def of_arrays(name: str) -> Callable[..., Any]:
+def of_arrays(row: Any) -> Callable[..., Any]:
     """Return the function of a row for arrays; nan where it is not defined."""
-    row, function = TABLE[name], globals()[name]
+    function = globals()[row.name]
 
     def compute(*arguments: Any) -> Any:
         with np.errstate(all="ignore"):
@@ -44,9 +44,9 @@ def of_arrays(name: str) -> Callable[..., Any]:
     return compute
 
 
-def of_numbers(name: str) -> Callable[..., float]:
+def of_numbers(row: Any) -> Callable[..., float]:
     """Return the function of a row for floats; nan where it is not defined."""
-    row, function = TABLE[name], of_arrays(name)
+    function = of_arrays(row)
 
     def compute(*arguments: float) -> float:
         if row.domain is None or row.internal or row.domain[0](*arguments):
@@ -239,10 +239,8 @@ def _of_pole(z: Any, is_between: Any, n: int) -> Any:
 # ---------------------------------------------------------------- Bessel functions
 
 
-besselj, besseli = special.jv, special.iv
-"""J and I of a real order (DLMF 10.2, 10.25)."""
-bessely, besselk = special.yv, special.kv
-"""Y and K of a real order (DLMF 10.2, 10.25)."""
+besselj, bessely, besseli, besselk = special.jv, special.yv, special.iv, special.kv
+"""J, Y, I and K of a real order (DLMF 10.2, 10.25)."""
 
 # ---------------------------------------------------------------- beta and gamma
 
@@ -304,13 +302,12 @@ def polygamma_difference(a: Any, b: Any, order: float) -> Any:
         return -np.expm1(-power * np.log1p(b / x)) * np.power(x, -float(power))
 
     steps = 15
-    total = 0.0 * np.add(a, b)
-    for k in range(steps):
-        total = total + fallen(np.add(a, float(k)), n + 1) * math.factorial(n)
+    near = [fallen(np.add(a, float(k)), n + 1) * math.factorial(n) for k in range(steps)]
     far = np.add(a, float(steps))
     # ψ(x) is log x - 1/(2x) - the sum of B_2k / (2k x^2k); of order n, each is differentiated.
     first = math.factorial(n - 1) * fallen(far, n) if n else np.log1p(b / far)
-    total = total + first + math.factorial(n) / 2 * fallen(far, n + 1)
+    total = reduce(np.add, near, 0.0 * np.add(a, b)) + first
+    total = total + math.factorial(n) / 2 * fallen(far, n + 1)
     for k, number in enumerate(bernoulli(), 1):
         factor = float(number) * math.factorial(2 * k + n - 1) / math.factorial(2 * k)
         total = total + factor * fallen(far, 2 * k + n)
@@ -385,9 +382,7 @@ def zeta_derivative(s: Any, order: float) -> Any:
     The rest is that of Euler and Maclaurin (DLMF 2.10.1).
     """
     n = int(order)
-    total = 0.0 * s
-    for k in range(1, FIRST):
-        total = total + math.log(k) ** n * np.power(float(k), -s)
+    terms = [math.log(k) ** n * np.power(float(k), -s) for k in range(1, FIRST)]
     log = math.log(FIRST)
     tail = sum(
         math.perm(n, j) * log ** (n - j) * (s - 1.0) ** -float(j + 1) for j in range(n + 1)
@@ -402,7 +397,7 @@ def zeta_derivative(s: Any, order: float) -> Any:
             k = j // 2 + 1
             scale = float(bernoulli()[k - 1]) / math.factorial(2 * k) * float(FIRST) ** -(j + 1)
             tail = tail - scale * polynomial(log, parts)
-    return (-1) ** n * (total + tail * np.power(float(FIRST), -s))
+    return (-1) ** n * (reduce(np.add, terms) + tail * np.power(float(FIRST), -s))
 
 
 ellipk, ellipe = special.ellipk, special.ellipe
@@ -471,7 +466,7 @@ def _counted(name: str) -> Callable[..., Any]:
 
     def one(n: float, k: float) -> float:
         try:
-            return float(WAYS[name](int(n), int(k)))
+            return float(bodies.WAYS[name](int(n), int(k)))
         except OverflowError:
             return math.inf
         except ValueError:

@@ -13,10 +13,12 @@ from operator import add, mul
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
     from fractions import Fraction
     from typing import Any
+
+    Way = Callable[[int, int], int]
 
 SPLIT = 2.0**27 + 1
 """Times this, a double falls into two halves of 26 bits (Dekker)."""
@@ -420,9 +422,7 @@ def _log_gamma_decimal(x: Fraction) -> Decimal:
         context.prec = 55
         start = decimal.Decimal(x.numerator) / x.denominator
         far = start + (100 - math.floor(x))
-        product = decimal.Decimal(1)
-        for j in range(100 - math.floor(x)):
-            product *= start + j
+        product = decimal.Decimal(1) * math.prod([start + j for j in range(100 - math.floor(x))])
         tail = sum(
             decimal.Decimal(b.numerator)
             / (b.denominator * 2 * k * (2 * k - 1))
@@ -769,3 +769,29 @@ def _gelu_far(m: Any, x: Any) -> Any:
     rest = ((-usable - product) - error - z * low) / high
     slope = m.exp(-(z * z)) * (2 / math.sqrt(math.pi))
     return 0.5 * x * (m.erfc(z) - rest * slope)
+
+
+# ---------------------------------------------------------------- whole numbers
+
+MOST_BITS = 50_000
+"""A number of ways with about as many bits is not worked out."""
+
+
+def _ways(count: Way, least: Way) -> Way:
+    """Return a number of ways as a function of whole numbers that refuses enormous ones."""
+
+    def limited(n: int, k: int) -> int:
+        if least(n, k) * n.bit_length() > MOST_BITS:
+            raise OverflowError
+        return count(n, k)
+
+    return limited
+
+
+WAYS: dict[str, Way] = {
+    "gcd": math.gcd,
+    "lcm": math.lcm,
+    "nCr": _ways(math.comb, lambda n, k: min(k, n - k)),
+    "nPr": _ways(math.perm, lambda _, k: k),
+}
+"""The functions of two whole numbers, by the names of their rows."""

@@ -99,20 +99,17 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
         return Finding(message, span, Repair(edits, otherwise=fault.hint))
     words = notations.absent(name)
     if words is not None and fault.kind == "unknown function":
-        if (
-            name.lower() in notations.DERIVATIVES
-            and given
-            and index == 0
-            and closing == len(tokens.kinds) - 2
-        ):
-            wrt = f" --wrt {given[1]}" if len(given) == 2 and given[1].isidentifier() else ""
+        is_whole = index == 0 and closing == len(tokens.kinds) - 2
+        if name.lower() in notations.DERIVATIVES and is_whole and 1 <= len(given) <= 2:
+            wrt = f" --wrt {given[1]}" if given[1:] and given[1].isidentifier() else ""
             function = Edit(0, len(tokens.source), given[0])
-            if len(given) <= 2:
-                command = "derivatives come from: gradcli grad '{}'" + wrt
-                return Finding(message, span, Repair((function,), command, words))
+            command = "derivatives come from: gradcli grad '{}'" + wrt
+            return Finding(message, span, Repair((function,), command, words))
         return Finding(message, span, Repair(otherwise=words))
-    product = Repair(products(tokens, index + 1), "for a product write {}", is_guess=True)
-    if fault.kind == "unknown function" and not notations.is_known(name):
+    repair = Repair(products(tokens, index + 1), "for a product write {}", is_guess=True)
+    if fault.kind == "unknown function":
+        if notations.is_known(name):
+            return Finding(message, span, Repair(otherwise=fault.hint))
         close = suggestion(name, [*FUNCTION_NAMES, *fault.names])
         end = index if closing is None else closing
         starts_term = index == 0 or tokens.texts[index - 1] in {*"+-(,=;[<>~*\n"}
@@ -125,11 +122,8 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
                 return Finding(message, span, Repair(edits, otherwise=words))
         if close is not None:
             call = close + tokens.text(index, end)[len(name) :]
-            edit = tokens.edit(index, end, call)
-            return Finding(message, span, Repair((edit,), f"did you mean '{close}'?", product))
-    elif fault.kind == "unknown function":
-        return Finding(message, span, Repair(otherwise=fault.hint))
-    return Finding(message, span, product)
+            repair = Repair((tokens.edit(index, end, call),), f"did you mean '{close}'?", repair)
+    return Finding(message, span, repair)
 
 
 def _token_at(tokens: Operands, start: int) -> int:

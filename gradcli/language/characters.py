@@ -5,6 +5,7 @@ Numbers such as 1,000 and 1 000 000, 1,5, 0x1F, and lists without brackets.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from gradcli.errors import escaped
 from gradcli.graph.precedence import OR, POWER, PRODUCT, SUM
 from gradcli.language import notations
-from gradcli.language.repairs import BINARY, ENDS, PAIRS, SIGNS, Edit, Finding, Repair, filled
+from gradcli.language.repairs import BINARY, CLOSING, ENDS, SIGNS, Edit, Finding, Repair, filled
 from gradcli.language.scanner import END, SCANNER
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _percent(tokens: Operands, index: int) -> Repair:
     sign_spaced = is_signed and tokens.start(index + 2) > tokens.span(index + 1)[1]
     if last is not None and not (is_signed and sign_spaced and not spaced):
         edits += infix(tokens, index, index, "mod(a, b)")
-    elif last is None and kinds[index + 1] not in {*BINARY, *PAIRS.values(), "COMMA", END}:
+    elif last is None and kinds[index + 1] not in {*BINARY, *CLOSING, "COMMA", END}:
         return otherwise
     if last is None or (is_signed and (sign_spaced or not spaced)):
         part = f"{tokens.text(atom, index - 1)}/100"
@@ -286,61 +287,32 @@ def misspelt_number(tokens: Operands, index: int) -> Found:
     return "numbers are decimal", Repair(edits, otherwise=otherwise), span
 
 
-def groups(tokens: Operands, first: int, separator: str | None) -> tuple[int, int]:
-    """Return the first and last token of the numbers around one, which a separator joins.
-
-    None stands for blanks.
-    """
-    kinds = tokens.kinds
-    width = 1 if separator is None else 2
-
-    def follows(position: int, other: int) -> bool:
-        if not 0 <= other < len(kinds) or kinds[position] != "NUMBER" or kinds[other] != "NUMBER":
-            return False
-        low, high = min(position, other), max(position, other)
-        return separator is None or (
-            kinds[low + 1] == separator and tokens.start(high) == tokens.span(low)[1] + 1
-        )
-
-    last = first
-    while follows(first, first - width):
-        first -= width
-    while follows(last, last + width):
-        last += width
-    return first, last
-
-
 def thousands(tokens: Operands, first: int, last: int) -> tuple[Edit, ...]:
     """Return the edit for digits in groups of three: 1,000 or 1 000 000."""
-    groups = [word for word in tokens.texts[first : last + 1] if word.strip(" ,")]
-    *whole, end = groups
-    digits, _, _ = end.partition(".")
-    is_grouped = (
-        len(groups) > 1
-        and len(groups[0]) <= 3
-        and all(group.isdecimal() for group in [*whole, digits])
-        and all(len(group) == 3 for group in [*whole[1:], digits])
-    )
-    return (tokens.replaced(first, last, "".join(groups)),) if is_grouped else ()
+    groups = [text for text in tokens.texts[first : last + 1] if text != ","]
+    if not re.fullmatch(r"\d{1,3}(,\d{3})+(\..*)?", ",".join(groups)):
+        return ()
+    return (tokens.replaced(first, last, "".join(groups)),)
 
 
 def decimal_comma(tokens: Operands, index: int) -> tuple[Edit, ...]:
     """Return the edits for a comma between the digits of numbers: 1,000 and 1,5 and 1.000,5."""
-    if index == 0 or tokens.kinds[index - 1] != "NUMBER":
+    kinds = tokens.kinds
+    if index == 0 or kinds[index - 1] != "NUMBER":
         return ()
-    first, last = groups(tokens, index - 1, "COMMA")
+    first = last = index - 1
+    while (
+        kinds[last + 1 : last + 3] == ["COMMA", "NUMBER"]
+        and tokens.start(last + 2) == tokens.span(last)[1] + 1
+    ):
+        last += 2
     whole_number = thousands(tokens, first, last)
-    if whole_number and (last > first + 2 or set(tokens.texts[last]) & {"."}):
-        return whole_number
     whole, part = tokens.texts[first], tokens.texts[last]
     if last != first + 2 or not part.isdecimal() or (whole_number and part == "000"):
         return whole_number
-    points = whole.split(".")
-    if len(points) > 1 and not all(len(group) == 3 for group in points[1:]):
+    if not re.fullmatch(r"\d*(\.\d{3})*", whole):
         return ()
-    if not "".join(points).isdecimal():
-        return ()
-    return (*whole_number, tokens.replaced(first, last, f"{''.join(points)}.{part}"))
+    return (*whole_number, tokens.replaced(first, last, f"{whole.replace('.', '')}.{part}"))
 
 
 def items(tokens: Operands) -> str | None:

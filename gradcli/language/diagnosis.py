@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gradcli.graph.precedence import COMPARISON, POWER, PRODUCT
+from gradcli.language import notations
 from gradcli.language.characters import (
     comma,
     condition,
-    groups,
     infix,
     items,
     misspelt_number,
@@ -21,16 +21,6 @@ from gradcli.language.characters import (
     thousands,
 )
 from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_free, is_function, suggestion
-from gradcli.language.notations import (
-    CONVERSIONS,
-    EXAMPLES,
-    FOREIGN,
-    INFIX,
-    UNITS,
-    absent,
-    conversion,
-    is_known,
-)
 from gradcli.language.repairs import ENDS, PAIRS, SIGNS, STARTS, Edit, Finding, Repair, filled
 from gradcli.language.scanner import END, is_misspelt_number
 
@@ -77,7 +67,10 @@ def _signs(tokens: Operands, index: int) -> Found:
         words = "a model is one line, y ~ f, in which '~' stands once and outside of parentheses"
         return None, Repair(otherwise=words), None
     if kind == "SLASH" == last:
-        words, template = "write {} for whole division; a comment starts with #", INFIX["div"]
+        template, words = (
+            notations.INFIX["div"],
+            "write {} for whole division; a comment starts with #",
+        )
         edits = infix(tokens, index - 1, index, template)
         return None, Repair(edits, words, words.format(template), is_guess=True), None
     if kind == "STAR" and last == "SLASH":
@@ -142,7 +135,8 @@ def solve_call(tokens: Operands, index: int) -> Repair | None:
     if len(tokens.arguments(opening, closing)) > 1 or len(signs) > 1:
         return None
     if len(free) != 1:
-        return Repair(otherwise=f"name what is to be found, for example {EXAMPLES['solve']}")
+        example = notations.EXAMPLES["solve"]
+        return Repair(otherwise=f"name what is to be found, for example {example}")
     ends = [opening, *signs, closing]
     sides = [tokens.text(a + 1, b - 1) for a, b in pairwise(ends)]
     call = f"solve({' == '.join(sides)}, {free.pop()}, 1)"
@@ -196,7 +190,7 @@ def _mismatched(tokens: Operands, opening: int, index: int) -> Found:
 
 def did_you_mean(name: str, known: list[str]) -> str | None:
     """Return the question after a known name that is close to another one, if there is one."""
-    close = None if is_known(name) else suggestion(name, known)
+    close = None if notations.is_known(name) else suggestion(name, known)
     return f"did you mean '{close}'?" if close else None
 
 
@@ -209,7 +203,7 @@ def _nothing_inside(tokens: Operands, index: int) -> Found:
         if name in CONSTANTS:
             repair = Repair((Edit(*span, name),))
         elif not is_function(name):
-            repair = Repair(otherwise=absent(name) or did_you_mean(name, FUNCTION_NAMES))
+            repair = Repair(otherwise=notations.absent(name) or did_you_mean(name, FUNCTION_NAMES))
         return f"{name} is called without an argument", repair, span
     return "nothing stands between the parentheses", Repair(), tokens.span(index - 1, index)
 
@@ -272,24 +266,26 @@ def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) 
     units = _units(tokens, index)
     if units is not None:
         return units
-    foreign = FOREIGN & {word, last}
-    if foreign:
-        span = tokens.span(index if word in foreign else index - 1)
-        return f"'{foreign.pop()}' has no meaning in a formula", Repair(), span
+    if notations.FOREIGN & {word, last}:
+        foreign = index if word in notations.FOREIGN else index - 1
+        message = f"'{tokens.texts[foreign]}' has no meaning in a formula"
+        return message, Repair(), tokens.span(foreign)
     numbers = kinds[index - 1] == "NUMBER" == kind
     if numbers and is_touching:
         repair = Repair(otherwise="a number has one point, and no exponent after it: 1.25")
         return f"{last}{word} is not a number", repair, tokens.span(index - 1, index)
     message = "an operator is missing between two parts"
-    if word in INFIX and kinds[index + 1] in {*STARTS, *SIGNS}:
-        return message, Repair(infix(tokens, index, index, INFIX[word])), None
+    if word in notations.INFIX and kinds[index + 1] in {*STARTS, *SIGNS}:
+        return message, Repair(infix(tokens, index, index, notations.INFIX[word])), None
     if word in {"x", "X"} and kinds[index - 1] == "NUMBER" == kinds[index + 1]:
         edit = tokens.edit(index - 1, index + 1, f"{last}*{tokens.texts[index + 1]}")
         return message, Repair((edit,)), None
     edits = products(tokens, index)
     if numbers:
-        first, end = groups(tokens, index - 1, None)
-        whole = thousands(tokens, first, end)
+        end = index
+        while kinds[end + 1] == "NUMBER":
+            end += 1
+        whole = thousands(tokens, index - 1, end)
         array = items(tokens) if start == "value" else None
         others = (Edit(0, len(tokens.source), array),) if array else edits
         edits = whole if tokens.texts[end] == "000" else (*whole, *others)
@@ -298,7 +294,7 @@ def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) 
         shown = tokens.source[slice(*span)]
         return f"{shown} can be read two ways", Repair(edits, otherwise=TWO_READINGS), span
     words = "write {}"
-    if word in UNITS and kinds[index - 1] == "NUMBER":
+    if word in notations.UNITS and kinds[index - 1] == "NUMBER":
         words = "a formula has no units; for a product write {}"
     return message, Repair(edits, words, is_guess=True), None
 
@@ -306,7 +302,7 @@ def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) 
 def _units(tokens: Operands, index: int) -> Found:
     """Quantities with units: `3 km in m`."""
     kinds, texts = tokens.kinds, tokens.texts
-    words = [i for i in range(index, len(kinds)) if texts[i] in CONVERSIONS]
+    words = [i for i in range(index, len(kinds)) if texts[i] in notations.CONVERSIONS]
     position = next((i for i in words if kinds[i - 1] == "NAME" == kinds[i + 1]), None)
     if position is None:
         return None
@@ -315,7 +311,7 @@ def _units(tokens: Operands, index: int) -> Found:
     if not is_plain and kinds[index - 1] != "NUMBER":
         return None
     first = tokens.before(last + 1, PRODUCT) if is_plain else None
-    template = conversion(texts[position - 1], texts[position + 1])
+    template = notations.conversion(texts[position - 1], texts[position + 1])
     edits: tuple[Edit, ...] = ()
     if first is not None and template is not None:
         converted = filled(template, {"x": tokens.text(first, last)})

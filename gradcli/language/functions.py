@@ -10,7 +10,6 @@ from gradcli.graph.operations import (
     ALIASES,
     COMPARISONS,
     DEFERRED,
-    FUNCTIONS,
     LOG_TO_BASE,
     NAMED_CONSTANT,
     NEGATE,
@@ -19,7 +18,15 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.shapes import axis_of, broadcast, checked, shown
-from gradcli.language.names import CONSTANTS, FORMS, ONLY_HERE, RANDOM, is_function, is_reserved
+from gradcli.language.names import (
+    CONSTANTS,
+    FORMS,
+    ONLY_HERE,
+    RANDOM,
+    is_form,
+    is_function,
+    is_reserved,
+)
 from gradcli.limits import NODES
 
 TYPE_CHECKING = False
@@ -157,21 +164,18 @@ class Calls:
     def _applied(
         self, name: str, typed: str, arguments: list[int], keywords: dict[str, int]
     ) -> int:
-        is_form = name in FORMS and (name not in FUNCTIONS or len(arguments) == 4)
-        if is_form or name in MAKERS or name in ONLY_HERE:
+        takes_name = is_form(name, len(arguments))
+        if takes_name or name in MAKERS or name in ONLY_HERE:
             self._checked_keywords(typed, keywords)
-            if name == "diff":
-                return self._differentiated(arguments)
-            if is_form:
-                return self._bound(name, arguments)
+            if takes_name:
+                return self._form(name, arguments)
             return self._made(name, arguments) if name in MAKERS else self._scattered(arguments)
         operation = row_of(name, len(arguments), any(map(self.graph.shape, arguments)))
         payload: object = None
         if (operation.payload == "axis" or (name in EXTREMES and len(arguments) == 1)) and any(
             self.graph.is_unknown(node) for node in arguments
         ):
-            inputs = (*arguments, *keywords.values())
-            return self.graph.add(DEFERRED, inputs, (name, typed, len(arguments), (*keywords,)))
+            return self._deferred(name, typed, arguments, keywords)
         if operation.payload == "axis":
             if operation.accepts(len(arguments)):
                 node = keywords.pop("axis", None)
@@ -183,29 +187,37 @@ class Calls:
         else:
             self._checked_keywords(typed, keywords)
         if operation.payload == "sizes":
-            payload = tuple([self._whole(node, "a size", -4, -1) for node in arguments[1:]])
+            payload = self._sizes(arguments[1:])
             arguments = arguments[:1]
             self._check_sizes(typed, arguments[0], payload)
         elif operation.payload in {"first", "last"}:
             arguments, payload = self._with_payload(typed, operation.payload, arguments)
         if not operation.accepts(len(arguments)):
             extra = payload is not None
-            wanted = _OTHER_COUNTS.get(name) or _count(*[n + extra for n in operation.arity])
+            least, most = [n + extra for n in operation.arity]
             hint = f"write {typed}(x) or {typed}(x, base)" if name == "log" else None
-            message = f"{typed} takes {wanted}, {_are_given(len(arguments) + extra)}"
-            raise of_call(message, kind="arguments", hint=hint)
+            count = len(arguments) + extra
+            raise _wrong_count(typed, least, most, count, kind="arguments", hint=hint)
         return self.graph.add(operation, tuple(arguments), payload)
 
-    def _bound(self, name: str, arguments: list[int]) -> int:
-        """Return the node of a form that binds a name: its body, the name and its limits."""
+    def _deferred(
+        self, name: str, typed: str, arguments: list[int], keywords: Mapping[str, int]
+    ) -> int:
+        """Return a call with arguments whose shapes are not known before a function is called."""
+        inputs = (*arguments, *keywords.values())
+        return self.graph.add(DEFERRED, inputs, (name, typed, len(arguments), (*keywords,)))
+
+    def _form(self, name: str, arguments: list[int]) -> int:
+        """Return the node of a form: its body, the name that it binds and its limits."""
         from gradcli.graph.forms import ROOT, closed, form_of, residual
 
-        graph = self.graph
-        form, (use, example) = form_of(name), FORMS[name]
+        use, example, counts = FORMS[name]
         hint = f"for example {example}{'; a limit may be inf' * (name == 'integrate')}"
-        counts = (3, 4) if name == "solve" else (4,)
         if len(arguments) not in counts:
             raise of_call(f"{name} is written {use}", hint=hint, kind="form")
+        if name == "diff":
+            return self._differentiated(arguments, use, hint)
+        graph, form = self.graph, form_of(name)
         body, leaf, *limits = arguments
         typed = graph.rows[leaf][2] if graph.rows[leaf][0] is VARIABLE else None
         bound_name = typed.partition(" ")[2] if typed else ""
@@ -213,7 +225,7 @@ class Calls:
             message = f"the second argument of {name} is the name that it binds: {use}"
             raise of_call(message, hint=hint)
         if any(graph.is_unknown(node) for node in arguments):
-            return graph.add(DEFERRED, tuple(arguments), (name, name, len(arguments), ()))
+            return self._deferred(name, name, arguments, {})
         finite, limits = limits, [*map(self._limit, limits)] if form is not ROOT else limits
         if name != "integrate" and limits != finite:
             message = f"{name} ends at a whole number, and inf is none"
@@ -246,15 +258,11 @@ class Calls:
             return self.graph.add(NAMED_CONSTANT, (), f"{sign}inf")
         return node
 
-    def _differentiated(self, arguments: list[int]) -> int:
+    def _differentiated(self, arguments: list[int], use: str, hint: str) -> int:
         """Return the derivative of a node with respect to another one, which may be repeated."""
         from gradcli.calculus.reverse import slope
 
         graph = self.graph
-        use, example = FORMS["diff"]
-        hint = f"for example {example}"
-        if len(arguments) not in {2, 3}:
-            raise of_call(f"diff is written {use}", hint=hint)
         found, by, *times = arguments
         if graph.rows[by][0] not in {VARIABLE, PLACEHOLDER} and by not in graph.names:
             raise of_call(f"the second argument of diff is a name: {use}", hint=hint)
@@ -291,9 +299,9 @@ class Calls:
 
     def _expanded(self, name: str, arguments: list[int]) -> int:
         function = self._functions[name]
-        if len(arguments) != len(function.parameters):
-            wanted = _count(*[len(function.parameters)] * 2)
-            raise of_call(f"{name} takes {wanted}, {_are_given(len(arguments))}")
+        count = len(function.parameters)
+        if len(arguments) != count:
+            raise _wrong_count(name, count, count, len(arguments))
         copies = dict(zip(function.parameters, arguments, strict=True))
 
         def add(graph: Graph, operation: Operation, inputs: tuple[int, ...], payload: Any) -> int:
@@ -309,10 +317,10 @@ class Calls:
         """Return an array made of numbers: zeros(2, 3), linspace(0, 1, 11), len(x)."""
         least, most = MAKERS[name]
         if not least <= len(arguments) <= most:
-            raise of_call(f"{name} takes {_count(least, most)}, {_are_given(len(arguments))}")
+            raise _wrong_count(name, least, most, len(arguments))
         if name == "len":
             if self.graph.is_unknown(arguments[0]):
-                return self.graph.add(DEFERRED, tuple(arguments), (name, name, 1, ()))
+                return self._deferred(name, name, arguments, {})
             shape = self.graph.shape(arguments[0])
             if not shape:
                 raise of_call("len needs an array, not a single number")
@@ -323,13 +331,12 @@ class Calls:
             return self.graph.add(TABLE[name], (), (start, stop, count))
         if name in RANDOM:
             return self._drawn(name, arguments)
-        sizes = [self._whole(node, "a size", -4, -1) for node in arguments]
+        sizes = self._sizes(arguments)
         if name == "range":
-            if len(sizes) == 3 and sizes[2] == 0:
+            if sizes[2:] == (0,):
                 raise of_call("the step of a range must not be 0")
-            limits = (0, sizes[0], 1) if len(sizes) == 1 else (*sizes, 1)[:3]
-            return self.graph.add(TABLE[name], (), limits)
-        return self.graph.add(TABLE[name], (), tuple(sizes))
+            sizes = (0, *sizes, 1) if len(sizes) == 1 else (*sizes, 1)[:3]
+        return self.graph.add(TABLE[name], (), sizes)
 
     def _shape_alone(self, arguments: list[int], keywords: dict[str, int]) -> int:
         """Return the name that stands for shape(2, 3), which says how large a value would be."""
@@ -337,8 +344,7 @@ class Calls:
         if not arguments:
             message = "shape takes the lengths of the axes, none is given"
             raise of_call(message, hint="write shape(3) or shape(2, 3)")
-        sizes = tuple([self._whole(node, "a size", -4, -1) for node in arguments])
-        self.named_shape = self.graph.variable("shape", checked(sizes))
+        self.named_shape = self.graph.variable("shape", checked(self._sizes(arguments)))
         return self.named_shape
 
     def _drawn(self, name: str, arguments: list[int]) -> int:
@@ -346,11 +352,10 @@ class Calls:
             message = f"{name} is a random start and stands in NAME=VALUE words only"
             raise of_call(message, hint=f"write w={name}(…) behind the formula")
         limits = tuple([self._fixed(node) for node in arguments[: RANDOM[name][0]]])
-        sizes = arguments[len(limits) :]
         if name == "uniform" and not 0 <= limits[1] - limits[0] <= LARGEST:
             message = "uniform takes a lower and an upper limit, at most 1.8e308 apart"
             raise of_call(message, hint="write uniform(-1, 1, …)")
-        shape = checked(tuple([self._whole(node, "a size", -4, -1) for node in sizes]))
+        shape = checked(self._sizes(arguments[len(limits) :]))
         free = f"{name}#{len(self.draws)}"
         self.draws.append((free, name, shape, limits))
         return self.graph.variable(free, shape)
@@ -383,6 +388,9 @@ class Calls:
             raise Fault(message, first, last)
         return int(value)
 
+    def _sizes(self, nodes: list[int]) -> tuple[int, ...]:
+        return tuple([self._whole(node, "a size", -4, -1) for node in nodes])
+
     def _fixed(self, node: int) -> float:
         value = self.graph.fixed(node)
         if value is None or value - value != 0:
@@ -396,13 +404,8 @@ _OTHER_COUNTS = {"log": "1 or 2 arguments"} | dict.fromkeys(
 """How many arguments functions take that are several rows of the table."""
 
 
-def _count(least: int, most: int) -> str:
-    if most < 0:
-        return f"{least} or more arguments"
-    if least < most:
-        return f"{least} to {most} arguments"
-    return f"{least} argument{'s' if least != 1 else ''}"
-
-
-def _are_given(count: int) -> str:
-    return f"{count} {'is' if count == 1 else 'are'} given"
+def _wrong_count(name: str, least: int, most: int, count: int, **more: str | None) -> Fault:
+    """Return the fault of a call with fewer or more arguments than a function takes."""
+    many = f"{least} or more" if most < 0 else f"{least} to {most}" if least < most else f"{least}"
+    wanted = _OTHER_COUNTS.get(ALIASES.get(name, name), f"{many} argument{'s' * (many != '1')}")
+    return of_call(f"{name} takes {wanted}, {count} {'is' if count == 1 else 'are'} given", **more)

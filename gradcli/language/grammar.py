@@ -8,6 +8,7 @@ expressions and finite automaton constructions", Theoretical Computer Science 15
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -56,12 +57,14 @@ def compiled(text: str) -> dict[str, Any]:
         (memo[t["@"]] for t in data["parser"]["lexer_conf"]["terminals"]),
         key=lambda t: (-t["priority"], -len(t["pattern"]["value"]), t["name"]),
     )
-    strings = {
-        t["pattern"]["value"]: t["name"]
-        for t in terminals
-        if t["pattern"]["__type__"] == "PatternStr"
-    }
-    patterns = [(t["name"], _regular_expression(t["pattern"])) for t in terminals]
+    strings: dict[str, str] = {}
+    patterns = []
+    for t in terminals:
+        pattern: str = t["pattern"]["value"]
+        if t["pattern"]["__type__"] == "PatternStr":
+            strings[pattern] = t["name"]
+            pattern = re.escape(pattern)
+        patterns.append((t["name"], pattern))
     return {
         "format": FORMAT,
         "grammar": text,
@@ -72,13 +75,6 @@ def compiled(text: str) -> dict[str, Any]:
         "patterns": patterns,
         **automaton(patterns, {*strings.values()}),
     }
-
-
-def _regular_expression(pattern: dict[str, Any]) -> str:
-    from re import escape
-
-    value: str = pattern["value"]
-    return escape(value) if pattern["__type__"] == "PatternStr" else value
 
 
 def _production(rule: dict[str, Any]) -> Production:
@@ -106,8 +102,8 @@ def module(text: str) -> str:
 def automaton(patterns: list[tuple[str, str]], fixed: set[str]) -> dict[str, Any]:
     """Return the automaton of terminals, as Tables has it; where two match, a fixed one wins."""
     terminals = sorted(patterns, key=lambda terminal: terminal[0] not in fixed)
-    start = tuple(frozenset({_parsed(pattern)}) for _, pattern in terminals)
-    letters = sorted({c for rests in start for rest in rests for c in _characters(rest)})
+    start = tuple(frozenset(_heads(_parsed(pattern))) for _, pattern in terminals)
+    letters = sorted({c for _, pattern in terminals for c in _characters(_parsed(pattern))})
     numbers = {start: 0}
     dead = tuple(frozenset[Rest]() for _ in terminals)
     rows: list[list[int]] = []
@@ -126,7 +122,7 @@ def automaton(patterns: list[tuple[str, str]], fixed: set[str]) -> dict[str, Any
         "classes": {c: number for c, number in zip(letters, classes[1:], strict=True) if number},
         "steps": tuple(zip(*columns, strict=True)),
         "accepted": [
-            next((name for (name, _), r in zip(terminals, state, strict=True) if _ends(r)), None)
+            next((name for (name, _), r in zip(terminals, state, strict=True) if () in r), None)
             for state in numbers
         ],
     }
@@ -147,43 +143,32 @@ def _parsed(pattern: str) -> Rest:
 
 def _after(rest: Rest, letter: str) -> Iterator[Rest]:
     """Yield the partial derivatives of `rest` with respect to a letter."""
-    if not rest:
-        return
-    first, *others = rest
-    characters = _one_of(first)
-    if characters is None:
-        for longer in _unfolded(*first):
-            yield from _after((*longer, *others), letter)
-    elif (letter in characters) != _excludes(first):
-        yield tuple(others)
+    named = _one_of(*rest[0]) if rest else None
+    if named is not None and (letter in named[0]) != named[1]:
+        yield from _heads(rest[1:])
 
 
-def _ends(rests: frozenset[Rest]) -> bool:
-    """Return whether one of the remainders matches the empty string."""
-    return any(
-        not rest
-        or (
-            _one_of(rest[0]) is None
-            and _ends(frozenset((*longer, *rest[1:]) for longer in _unfolded(*rest[0])))
-        )
-        for rest in rests
-    )
+def _heads(rest: Rest) -> Iterator[Rest]:
+    """Yield the sequences that a remainder may be, each empty or with a character at its head."""
+    if not rest or _one_of(*rest[0]) is not None:
+        yield rest
+    else:
+        for longer in _unfolded(*rest[0]):
+            yield from _heads((*longer, *rest[1:]))
 
 
-def _one_of(item: Any) -> set[str] | None:
-    """Return the characters that an item names; None when it does not match one character."""
-    kind, content = item
+def _one_of(kind: str, content: Any) -> tuple[set[str], bool] | None:
+    """Return the characters that an item names, and whether it matches all others instead.
+
+    None when it does not match one character.
+    """
     if kind in {"LITERAL", "NOT_LITERAL"}:
-        return {chr(content)}
+        return {chr(content)}, kind == "NOT_LITERAL"
     if kind != "IN":
         return None
     ranges = [(x, x) if what == "LITERAL" else x for what, x in content if what != "NEGATE"]
-    return {chr(code) for low, high in ranges for code in range(low, high + 1)}
-
-
-def _excludes(item: Any) -> bool:
-    kind, content = item
-    return kind == "NOT_LITERAL" or (kind == "IN" and ("NEGATE", None) in content)
+    named = {chr(code) for low, high in ranges for code in range(low, high + 1)}
+    return named, ("NEGATE", None) in content
 
 
 def _unfolded(kind: str, content: Any) -> list[Rest]:
@@ -205,9 +190,9 @@ def _characters(rest: Rest) -> set[str]:
     """Return every character that the items name."""
     found: set[str] = set()
     for kind, content in rest:
-        named = _one_of((kind, content))
+        named = _one_of(kind, content)
         if named is not None:
-            found |= named
+            found |= named[0]
         elif kind == "MAX_REPEAT":
             found |= _characters(content[-1])
         else:

@@ -6,7 +6,7 @@ from gradcli.graph.operations import ALIASES, FUNCTIONS, NAMED_VALUES, SPELLINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 CONSTANTS = {name: name for name, x in NAMED_VALUES.items() if x - x == 0} | SPELLINGS
 """Named constants as typed, and as the graph calls them."""
@@ -18,20 +18,24 @@ REBINDABLE = "e"
 """The one constant whose name may be given to something else."""
 
 FORMS = {
-    "integrate": ("integrate(f, x, a, b)", "integrate(x^2, x, 0, 1)"),
-    "sum": ("sum(f, k, 1, n)", "sum(k^2, k, 1, 10)"),
-    "prod": ("prod(f, k, 1, n)", "prod(k, k, 1, 10)"),
-    "solve": ("solve(f == g, x, start) or solve(f == g, x, low, high)", "solve(cos(x) == x, x, 1)"),
-    "diff": ("diff(f, x) or diff(f, x, 2)", "diff(x^3, x)"),
+    "integrate": ("integrate(f, x, a, b)", "integrate(x^2, x, 0, 1)", {4}),
+    "sum": ("sum(f, k, 1, n)", "sum(k^2, k, 1, 10)", {4}),
+    "prod": ("prod(f, k, 1, n)", "prod(k, k, 1, 10)", {4}),
+    "solve": (
+        "solve(f == g, x, start) or solve(f == g, x, low, high)",
+        "solve(cos(x) == x, x, 1)",
+        {3, 4},
+    ),
+    "diff": ("diff(f, x) or diff(f, x, 2)", "diff(x^3, x)", {2, 3}),
 }
-"""Functions that take a name besides formulas: how each is written, and an example.
+"""Functions that take a name besides formulas: how each is written, an example, and how many
+arguments it takes. Those that are functions of numbers as well are forms with as many only.
 
 Where no parenthesis follows, those that are nothing else are names.
 """
 
-
-BINDERS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
-"""The functions that bind a name, and with how many arguments at least and at most they do."""
+BINDERS = FORMS.keys() - {"diff"}
+"""The functions that bind a name."""
 
 RANDOM = {"normal": (0, "standard_normal"), "uniform": (2, "uniform")}
 """Random starts: how many numbers stand before the sizes, and the method of NumPy's generator."""
@@ -83,6 +87,11 @@ def fixed_meaning(name: str) -> str | None:
     return "a constant" if name in CONSTANTS and name != REBINDABLE else None
 
 
+def is_form(name: str, count: int) -> bool:
+    """Return whether a call with so many arguments takes a name."""
+    return name in FORMS and (name not in FUNCTIONS or count in FORMS[name][2])
+
+
 def is_free(name: str) -> bool:
     """Return whether a name has no meaning but that of a value given to it."""
     return name != REBINDABLE and fixed_meaning(name) is None
@@ -115,9 +124,7 @@ def renamed(kinds: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
     return found
 
 
-def _scopes(
-    kinds: Sequence[str], texts: Sequence[str], binders: Mapping[str, tuple[int, int]]
-) -> dict[int, int]:
+def _scopes(kinds: Sequence[str], texts: Sequence[str], binders: Collection[str]) -> dict[int, int]:
     """Return for the first token of each body that of the bound name behind it."""
     found: dict[int, int] = {}
     waiting: list[tuple[int, list[int], bool]] = []
@@ -129,16 +136,13 @@ def _scopes(
         elif kind == "COMMA" and waiting:
             waiting[-1][1].append(position)
         elif kind in {"RPAR", "RSQB"} and waiting:
-            start, commas, is_form = waiting.pop()
-            if is_form and kinds[position + 1] == "EQUALS":  # the user's own function
-                own = texts[start - 2]
-                others = {name: counts for name, counts in binders.items() if name != own}
-                return _scopes(kinds, texts, others)
-            if not is_form or not commas or kinds[commas[0] + 1] != "NAME":
+            start, commas, is_binder = waiting.pop()
+            if is_binder and kinds[position + 1] == "EQUALS":  # the user's own function
+                return _scopes(kinds, texts, {*binders} - {texts[start - 2]})
+            if not is_binder or not commas or kinds[commas[0] + 1] != "NAME":
                 continue
-            least, most = binders[texts[start - 2]]
             end = commas[1] if len(commas) > 1 else position
-            if least <= len(commas) + 1 <= most and end == commas[0] + 2:
+            if is_form(texts[start - 2], len(commas) + 1) and end == commas[0] + 2:
                 found[start] = commas[0] + 1
     return found
 

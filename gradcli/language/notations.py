@@ -90,7 +90,7 @@ variance(x) = var(x)*len(x)/(len(x) - 1) or var(x)
 """
 """A line for each function: its names and parameters, and what it is in our own language."""
 
-EXAMPLES = {name: example for name, (_, example) in FORMS.items()}
+EXAMPLES = {name: example for name, (_, example, _) in FORMS.items()}
 """Calls of the functions that take a name."""
 
 DERIVATIVE = "derivatives come from the command gradcli grad"
@@ -122,15 +122,8 @@ ABSENT: dict[str, str] = {
 
 DERIVATIVES = {name for name, words in ABSENT.items() if words is DERIVATIVE}
 
-INVERSES = {
-    "sin": "asin",
-    "cos": "acos",
-    "tan": "atan",
-    "sinh": "asinh",
-    "cosh": "acosh",
-    "tanh": "atanh",
-    "exp": "log",
-}
+INVERSES = {name: f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
+INVERSES["exp"] = "log"
 INVERSES |= {inverse: name for name, inverse in INVERSES.items()}
 """What f⁻¹ is."""
 
@@ -172,14 +165,14 @@ UNITS = {
 }
 
 CONSTANTS = {
-    "PI": "pi",
-    "Pi": "pi",
-    "TAU": "tau",
-    "Tau": "tau",
-    "true": "1",
-    "True": "1",
-    "false": "0",
-    "False": "0",
+    name: own
+    for names, own in (
+        ("PI Pi", "pi"),
+        ("TAU Tau", "tau"),
+        ("true True", "1"),
+        ("false False", "0"),
+    )
+    for name in names.split()
 }
 """Free names that are meant as constants."""
 
@@ -387,10 +380,7 @@ RULES = (
         r"\1(\2, \3, \4, \5)",
     ),
     Rule(rf"\b(?:roots?|[nf]solve)\(({_PART},\s*[^\W\d]\w*(?:\s*,{_PART}){{1,2}})\)", r"solve(\1)"),
-    Rule(
-        rf"\b(sum|prod)\(\[?({_PART}?)\s+for\s+(\w+)\s+in\s+range\(([-\w]+)\)\s*\]?\)",
-        r"\1(\2, \3, 0, \4 - 1)",
-    ),
+    Rule(r"(\bfor\s+\w+\s+in\s+range\()(?=[-\w]+\))", r"\g<1>0, "),
     Rule(
         rf"\b(sum|prod)\(\[?({_PART}?)\s+for\s+(\w+)\s+in\s+range\(([-\w]+),\s*([-\w]+)\)\s*\]?\)",
         r"\1(\2, \3, \4, \5 - 1)",

@@ -162,42 +162,36 @@ class State(dict["Any", "Any"]):
         return found
 
 
-class States:
-    """The states of the parser, whose productions call the builder's methods.
+class States(dict["int", "State"]):
+    """The states of the parser by number, whose productions call the builder's methods.
 
     A formula visits few of the states of the grammar, so they are made when first visited.
     """
 
     def __init__(self, tables: Tables) -> None:
+        super().__init__()
         self._tables = tables
-        self._states: dict[int, State] = {}
         self._reductions: dict[tuple[int, str], Reduce] = {}
         self._ends = [tables.states[first][start] for start, first in tables.starts.items()]
 
+    def __missing__(self, number: int) -> State:
+        """Make a state and remember it."""
+        return self.setdefault(number, State(self, number))
+
     def first(self, start: str) -> State:
         """Return the initial state of a start rule."""
-        return self.state(self._tables.starts[start])
-
-    def state(self, number: int) -> State:
-        """Return the state with this number in the tables."""
-        found = self._states.get(number)
-        if found is None:
-            found = self._states[number] = State(self, number)
-        return found
+        return self[self._tables.starts[start]]
 
     def action(self, number: int, symbol: str) -> State | Reduce | None:
         """Return the action of the tables on a terminal or rule in a state."""
         action = self._tables.states[number].get(symbol)
         if action is None:
             # The tables end where the start rule is complete; there the end of the text fits too.
-            return self.state(number) if symbol == END and number in self._ends else None
+            return self[number] if symbol == END and number in self._ends else None
         if action >= 0:
-            return self.state(action)
-        found = self._reductions.get((action, symbol))
-        if found is None:
-            found = Reduce(self._tables.productions[~action], symbol)
-            self._reductions[action, symbol] = found
-        return found
+            return self[action]
+        made = Reduce(self._tables.productions[~action], symbol)
+        return self._reductions.setdefault((action, symbol), made)
 
 
 STATES = States(TABLES)
@@ -205,7 +199,7 @@ STATES = States(TABLES)
 
 def with_bound_names(tokens: Tokens) -> Sequence[str]:
     """Return the texts of the tokens, with a name of its own for each name that is bound."""
-    if BINDERS.keys().isdisjoint(tokens.texts):
+    if BINDERS.isdisjoint(tokens.texts):
         return tokens.texts
     return renamed(tokens.kinds, tokens.texts)
 

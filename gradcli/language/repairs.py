@@ -189,6 +189,7 @@ STARTS = {"NUMBER", "NAME", "LPAR", "LSQB"}
 """The terminals with which an operand without a sign can start."""
 SIGNS = {"PLUS", "MINUS"}
 PAIRS = {"LPAR": "RPAR", "LSQB": "RSQB"}
+CLOSING = {*PAIRS.values()}
 
 
 class Operands:
@@ -200,6 +201,21 @@ class Operands:
         self.texts = tokens.texts
         self.start = tokens.start
         self._span = tokens.span
+        self._around: list[int | None] = []
+        """The last bracket that is still open before each token, whatever closed those behind."""
+        self._partners: dict[int, int] = {}
+        open_brackets: list[int] = []
+        wrong = -1  # the last bracket that one of another kind closes
+        for position, kind in enumerate(self.kinds):
+            self._around.append(open_brackets[-1] if open_brackets else None)
+            if kind in PAIRS:
+                open_brackets.append(position)
+            elif kind in CLOSING and open_brackets:
+                opening = open_brackets.pop()
+                if PAIRS[self.kinds[opening]] != kind:
+                    wrong = max(wrong, opening)
+                elif wrong < opening:
+                    self._partners |= {opening: position, position: opening}
 
     def span(self, first: int, last: int | None = None) -> Span:
         """Return the range of the text that a token takes, or all from it to the last one."""
@@ -261,7 +277,7 @@ class Operands:
             kind = kinds[position]
             if kind in {"NUMBER", "NAME"}:
                 return position
-            if kind in PAIRS.values():
+            if kind in CLOSING:
                 opening = self.matching(position)
                 if opening is None:
                     return None
@@ -306,22 +322,7 @@ class Operands:
 
     def matching(self, position: int) -> int | None:
         """Return the bracket that belongs to the one at `position`; None when it has none."""
-        kinds = self.kinds
-        opens = kinds[position] in PAIRS
-        waiting: list[str] = []
-        step = 1 if opens else -1
-        partner = PAIRS if opens else {closing: opening for opening, closing in PAIRS.items()}
-        while 0 <= position < len(kinds):
-            kind = kinds[position]
-            if kind in partner:
-                waiting.append(partner[kind])
-            elif kind in partner.values():
-                if waiting.pop() != kind:
-                    return None
-                if not waiting:
-                    return position
-            position += step
-        return None
+        return self._partners.get(position)
 
     def text(self, first: int, last: int) -> str:
         """Return the text of some tokens, with what lies between them."""
@@ -337,7 +338,7 @@ class Operands:
         """Yield the tokens from one on in the same brackets, the one that closes these included."""
         depth = 0
         for position in range(first, len(self.kinds)):
-            depth -= self.kinds[position] in PAIRS.values()
+            depth -= self.kinds[position] in CLOSING
             if depth <= 0:
                 yield position
             if depth < 0:
@@ -346,12 +347,7 @@ class Operands:
 
     def unclosed(self, index: int) -> int | None:
         """Return the last bracket that is still open before a token."""
-        depth = 0
-        for position in range(index - 1, -1, -1):
-            depth += (self.kinds[position] in PAIRS.values()) - (self.kinds[position] in PAIRS)
-            if depth < 0:
-                return position
-        return None
+        return self._around[index]
 
     def arguments(self, opening: int, closing: int) -> list[str]:
         """Return the texts between a bracket and its partner that commas separate."""

@@ -10,6 +10,7 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from gradcli.calculus.reverse import gradient
 from gradcli.errors import GradcliError, MathematicsError, listed
 from gradcli.exact.certain import digits_of_node
 from gradcli.exact.decimals import certain_digits
@@ -255,8 +256,8 @@ def certainty(
     warnings: list[str] = []
     with suppress(GradcliError):
         point = objective.at(blocks_of(problem, best.outcome.record.point))
-        digits, error = point.certainty(objective.parameters)
-        found["minimum"] = digits
+        error = float(point.bound(objective.parameters))
+        found["minimum"] = digits = digits_of_node(point.value, error)
         if digits < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
             part_name = point.least_certain(objective.parameters)
             warnings.append(
@@ -279,9 +280,10 @@ def _of_gradient(point: Point, problem: Task, best: Run, warnings: list[str]) ->
     At a minimum it is what rounding leaves of it. So there is a warning only where rounding may
     hide a gradient that is not small beside those on the way, though the run says it converged.
     """
-    norm = best.outcome.record.gradient_norm
-    slopes = point.slopes_and_bounds(problem.objective.parameters)
-    error = math.hypot(*numbers([bound for _, bound in slopes]))
+    norm, objective = best.outcome.record.gradient_norm, problem.objective
+    slopes = gradient(objective.graph, objective.result, objective.nodes.values()).values()
+    bounds = point.with_bounds([*slopes], objective.parameters)
+    error = math.hypot(*numbers([bound for _, bound in bounds]))
     digits = certain_digits(norm, error)
     steepest = max((record.gradient_norm for record in best.records), default=norm)
     if norm <= stopping.TOLERANCE < error and not error < 10.0**-FEW_DIGITS * steepest:
@@ -303,12 +305,9 @@ def _of_fit(
         return {}
     import numpy as np
 
-    (residual, off), *columns = point.rates_and_bounds(
-        fit.squares.residual,
-        objective.parameters
-        if objective.size <= LM_PARAMETERS and objective.size * len(response) <= MOST_ENTRIES
-        else (),
-    )
+    is_small = objective.size * len(response) <= MOST_ENTRIES and objective.size <= LM_PARAMETERS
+    moving, rates = (objective.parameters, fit.residuals.slopes) if is_small else ([], [])
+    (residual, off), *columns = point.with_bounds([fit.squares.residual, *rates], moving)
 
     def flat(numbers: Any) -> Any:
         return np.broadcast_to(numbers, np.shape(residual)).ravel()

@@ -69,8 +69,9 @@ class ModelResiduals:
         self.count = rows * self._width
         most = BLOCK_NUMBERS // max(1, objective.size * self._width)
         self._block = rows if data is None else min(rows, BLOCK_ROWS, max(64, most))
-        self._columns = self._derivatives()
-        self.is_linear = not any(map(self._met, self._columns))
+        self.slopes = self._derivatives()
+        """The nodes of the derivatives with respect to each number of the parameters."""
+        self.is_linear = not any(map(self._met, self.slopes))
         """Whether no derivative depends on a parameter: the model is linear in them."""
         self.block: Block = {}
         """The data of the rows that came last."""
@@ -82,7 +83,7 @@ class ModelResiduals:
     def linear(self) -> Mask:
         """Return in which numbers together the residuals are linear when the others stay."""
         owners = self._objective.layout.owners(self._objective.parameters)
-        met = [self._met(column) for column in self._columns]
+        met = [self._met(column) for column in self.slopes]
         found = np.zeros(len(owners), dtype=bool)
         names: set[str] = set()
         others: set[str] = set()
@@ -230,7 +231,7 @@ class ModelResiduals:
 
         The second ones are how the first change at the rates of the parameters, names of their own.
         """
-        first = [self._node, *(() if form == VALUES else self._columns)]
+        first = [self._node, *(() if form == VALUES else self.slopes)]
         if form != ALONG:
             return first
         graph = self._objective.graph
@@ -238,7 +239,7 @@ class ModelResiduals:
             node: graph.variable(rate_name(name), graph.shape(node))
             for name, node in self._objective.nodes.items()
         }
-        return [*first, *tangents(graph, self._columns, rates)]
+        return [*first, *tangents(graph, self.slopes, rates)]
 
     def _assembled(self, form: str) -> InRows | None:
         """Return the residuals, and maybe their derivatives, as machine code if that can be."""

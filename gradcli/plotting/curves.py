@@ -16,7 +16,6 @@ import numpy as np
 
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.literals import number_text
-from gradcli.graph.printing import label
 from gradcli.pictures.plots.chart import CURVES
 from gradcli.records import NamedTuple
 from gradcli.tables.ranges import BLOCK, Range, Table
@@ -71,19 +70,17 @@ class Function(NamedTuple):
         """Return the standard error of the value at points of its one range; None without any."""
         if self.errors is None:
             return None
-        from gradcli.tables.uncertain import WithErrors
+        from gradcli.tables.uncertain import with_errors
 
         (name,) = self.ranges
         known = self.errors._replace(second=False)
         table = self._replace(wrt=known.names).table({name: Range.through(points)})
-        return joined([block.slopes for block in WithErrors(table, known, [name]).blocks()])[0]
+        blocks = with_errors(table.blocks(), known, [name])
+        return joined([block.slopes for block in blocks])[0]
 
     def kinks(self, table: Table) -> list[str]:
         """Return what is to be said about derivatives that are one-sided somewhere in a table."""
-        return [
-            f"{self.prefix}{sentence}: {label(self.formula.graph, node)}"
-            for node, sentence in list(table.kinks.items())[:5]
-        ]
+        return [self.prefix + sentence for sentence in list(table.kinks)[:5]]
 
     def no_value(self) -> MathematicsError:
         """Return the error for a formula that has no value at any point: that of the first."""

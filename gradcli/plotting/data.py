@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gradcli.pictures.plots.chart import Vector
     from gradcli.plotting.curves import Function
     from gradcli.tables.formula import RowFormula
-    from gradcli.tables.uncertain import RowErrors, Table
+    from gradcli.tables.uncertain import RowErrors
 
 ROWS_SHOWN = 20_000
 """Rows that are drawn; of more than twice as many each second one, or each fourth, and so on."""
@@ -107,12 +107,12 @@ def chart(
     blocks: list[list[Vector]] = []
     stride, first, lost = 1, 0, 0
     by = wrt if errors is None else errors.names
-    table: Table = RowTable(formula, by, allow_nonfinite=allow_nonfinite)
+    computed = RowTable(formula, by, allow_nonfinite=allow_nonfinite).blocks()
     if errors is not None:
-        from gradcli.tables.uncertain import WithErrors
+        from gradcli.tables.uncertain import with_errors
 
-        table = WithErrors(table, errors._replace(second=False), names)
-    for block in table.blocks():
+        computed = with_errors(computed, errors._replace(second=False), names)
+    for block in computed:
         count = len(block.value)
         if against is not None:
             x = against.at(dict(zip(names, block.inputs, strict=True)))

@@ -108,11 +108,11 @@ class NumPy(Dialect):
         """Return the function from indices to numbers of a table."""
         return lambda index: np.take(table(), np.asarray(index).astype(np.intp))
 
-    def from_library(self, name: str) -> Callable[..., Any]:
+    def from_library(self, row: Any) -> Callable[..., Any]:
         """Return a function of gradcli.graph.scientific for arrays."""
         from gradcli.graph.scientific import of_arrays
 
-        return of_arrays(name)
+        return of_arrays(row)
 
 
 def _share_of_length(m: NumPy, x: Text, y: Text) -> Text:

@@ -116,7 +116,7 @@ class Instructions(SymbolicTarget):
         """Raise UnavailableError: no body can be written for a function of floats."""
         raise UnavailableError
 
-    def library(self, name: str, *arguments: Number | float) -> Number:
+    def library(self, row: Operation, *arguments: Number | float) -> Number:
         """Return a function of SciPy that the interpreter has too.
 
         Raises UnavailableError for others, and for Bessel functions of an order that is not known,
@@ -124,9 +124,9 @@ class Instructions(SymbolicTarget):
         """
         order = self.constant(arguments[0])
         is_whole = order is not None and order.is_integer()
-        if name not in LIBRARY or (name in ORDERED and not is_whole):
+        if row.name not in LIBRARY or (row.name in ORDERED and not is_whole):
             raise UnavailableError
-        return self.call(name, *arguments)
+        return self.call(row.name, *arguments)
 
     # ------------------------------------------------------------ the program
 

@@ -7,6 +7,7 @@ columns in memory.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,18 @@ class RowFormula:
             from gradcli.minimize.minimize import not_shared
 
             raise not_shared()
-        self.held = _read(self.source, list(self._entries)) if columns is None else columns
+        if columns is None:
+            from gradcli.data.source import read
+
+            try:
+                columns = dict(read(self.source, list(self._entries)))
+            except TooManyRowsError as error:
+                error.hint = (
+                    "this formula needs all rows at once; one that is computed row by row, "
+                    "or is made of sums and means over rows, does not"
+                )
+                raise
+        self.held = columns
         self.sums = None
         shapes = {name: (self._count, *entry) for name, entry in self._entries.items()}
         self.formula = parse(self.text, self._shapes | shapes)
@@ -133,21 +145,18 @@ class RowFormula:
         return {name: (self.held or {})[name] for name in self.columns}
 
     def blocks(self) -> Iterator[dict[str, Any]]:
-        """Yield the columns in blocks of rows; one block when all are needed at once."""
+        """Return the columns in blocks of rows; one block when all are needed at once."""
         if self.held is not None:
-            yield self.data
-            return
-        yield from self.source.blocks(list(self.columns), self.rows_at_once())
+            return iter([self.data])
+        return self.source.blocks(list(self.columns), self.rows_at_once())
 
-    def single(self) -> Formula | None:
-        """Return the formula of one row, if it needs no others and has only numbers, else None."""
-        if self.held is not None:
-            return None
-        try:
-            found = self.formula.with_shapes(self._shapes | self._entries)
-        except ShapeError:
-            return None
-        return None if found.graph.has_arrays else found
+    def of_one_row(self) -> Formula:
+        """Return the formula of one row, if it needs no others and has only numbers, or itself."""
+        found = self.formula
+        if self.held is None:
+            with suppress(ShapeError):
+                found = found.with_shapes(self._shapes | self._entries)
+        return self.formula if found.graph.has_arrays else found
 
     def rows_at_once(self) -> int:
         """Return how many rows are computed together, every step of them being kept."""
@@ -156,47 +165,17 @@ class RowFormula:
         widest = max([prod(shape[1:]) for shape in shapes if ROWS in shape], default=1)
         return max(1, min(MOST_ROWS, NUMBERS // widest))
 
-    def at(
-        self,
-        columns: Mapping[str, Any],
-        first: int = 0,
-        *,
-        allow_nonfinite: bool = False,
-        certain: bool = False,
-        digits: int | None = None,
-    ) -> Point:
+    def at(self, columns: Mapping[str, Any], first: int = 0, **how: Any) -> Point:
         """Return the formula over a block of rows that has so many before it.
 
-        Raises MathematicsError for a row without a value, naming it.
+        `how` are keywords of Point. Raises MathematicsError for a row without a value, naming it.
         """
-        formula = self.formula
-        return Point(
-            formula.graph,
-            formula.id,
-            {**self.values, **columns},
-            formula.origin,
-            allow_nonfinite=allow_nonfinite,
-            lines=Lines(self.columns, self.source.location, first),
-            certain=certain,
-            digits=digits,
-        )
+        found, values = self.formula, {**self.values, **columns}
+        lines = Lines(self.columns, self.source.location, first)
+        return Point(found.graph, found.id, values, found.origin, lines=lines, **how)
 
 
 def _splits(formula: Formula | None) -> bool:
     """Return whether a formula is one of sums over rows."""
     parts = None if formula is None else split(formula)
     return parts is not None and bool(parts.parts)
-
-
-def _read(source: Source, names: Sequence[str]) -> dict[str, Any]:
-    """Return whole columns. Raises FileError, which says why, when they do not fit in memory."""
-    from gradcli.data.source import read
-
-    try:
-        return dict(read(source, names))
-    except TooManyRowsError as error:
-        error.hint = (
-            "this formula needs all rows at once; one that is computed row by row, "
-            "or is made of sums and means over rows, does not"
-        )
-        raise

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.exact.decimals import ENOUGH
+from gradcli.graph.literals import number_text
 from gradcli.language.origin import where
 from gradcli.limits import ELEMENTS
 from gradcli.options import spelled
@@ -24,15 +26,13 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from gradcli.formula import Formula
-    from gradcli.graph.node import Graph
     from gradcli.point import Point
-    from gradcli.programs.interpreter import Values
-    from gradcli.tables.certain import CertainColumns
+    from gradcli.tables.columns import Columns
 
 EXACT = 2**53
 """Whole numbers up to here are doubles, so that their quotient is rounded once."""
 SLACK = 1e-9
-"""The part of a step by which the last point may miss the end that it was meant to hit."""
+"""The last point is the stop of the range if it misses it by at most this part of a step."""
 BLOCK = 65_536
 """Points that are computed together."""
 FEW = 2_000
@@ -73,7 +73,7 @@ class Range(NamedTuple):
     step: int = 0
     unit: int = 1
     stop: float | None = None
-    """The last value where it is not one of these, but what they were meant to hit."""
+    """The last value where it is the stop of the range, which the last multiple misses by SLACK."""
     listed: Any = None
     """A NumPy array of the values, when they are listed one by one."""
 
@@ -89,9 +89,10 @@ class Range(NamedTuple):
         low, high = float(start), float(stop)
         distance = stop - start
         if step == 0 or distance * step < 0:
-            message = f"the step of the range of {name} does not lead from {low:g} to {high:g}"
             way = -step if step else math.copysign(1, distance)
-            raise NameValueError(message, hint=f"write {name}={low:g}:{high:g}:{float(way):g}")
+            first, last, size = map(number_text, (low, high, float(way)))
+            message = f"the step of the range of {name} does not lead from {first} to {last}"
+            raise NameValueError(message, hint=f"write {name}={first}:{last}:{size}")
         if math.isinf(high - low):
             message = f"the range of {name} spans more than the largest double"
             raise NameValueError(message, hint=f"for example {name}=-1e300:1e300:1e299")
@@ -158,21 +159,11 @@ class Block(NamedTuple):
     Where there is none it is not finite.
     """
 
-
-def derivatives(graph: Graph, root: int, nodes: Sequence[int], *, second: bool) -> list[int]:
-    """Return the derivatives with respect to nodes, and then the second ones where wanted."""
-    from gradcli.calculus.forward import hessian
-    from gradcli.calculus.reverse import gradient
-
-    slopes = gradient(graph, root, nodes)
-    matrix = hessian(graph, root, nodes) if second else []
-    triangle = [entry for index, row in enumerate(matrix) for entry in row[: index + 1]]
-    return [*(slopes[node] for node in nodes), *triangle]
-
-
-def _worked(block: Block) -> list[Any]:
-    """Return the columns of a block that are worked out."""
-    return [block.value, *block.slopes, *block.second]
+    @classmethod
+    def of(cls, inputs: Mapping[str, Any], found: Sequence[Any], count: int) -> Block:
+        """Return a block of columns: the value, so many derivatives, and second ones."""
+        value, *derived = found
+        return cls(list(inputs.values()), value, derived[:count], derived[count:])
 
 
 class Table:
@@ -196,12 +187,6 @@ class Table:
         digits: int | None = None,
         second: bool = False,
     ) -> None:
-        self._second = second
-        self._counts_digits = certain and not formula.graph.has_arrays
-        self._digits = digits
-        self._certain: CertainColumns | None = None
-        self._short = 0
-        """How many rows, looked at one by one, have too few certain digits."""
         self._moving = [name for name in ranges if name in formula.free_names]
         formula.checked({**values, **{name: ranges[name].start for name in self._moving}})
         shape = formula.graph.shape(formula.id)
@@ -209,121 +194,90 @@ class Table:
             message = f"over a range the formula must be a single number, and it has shape {shape}"
             hint = "take its sum, mean or norm, or one entry"
             raise ShapeError(message, hint=hint, **where(formula.origin))
-        nodes = names_to_nodes(formula.graph, formula.id, wrt)
-        for name in wrt:
-            if formula.graph.shape(nodes[name]):
+        for name, node in names_to_nodes(formula.graph, formula.id, wrt).items():
+            if formula.graph.shape(node):
                 message = (
                     f"over a range derivatives are with respect to numbers, and {name} is an array"
                 )
-                text = where(formula.origin, nodes[name])
+                text = where(formula.origin, node)
                 raise ShapeError(message, hint=f"choose names with {spelled('wrt')}", **text)
-        self.kinks: dict[int, str] = {}
-        """What is to be said about derivatives, by node, once the blocks have been computed."""
-        self._formula = formula
-        self._values = dict(values)
-        self._ranges = dict(ranges)
-        self._wrt = list(wrt)
-        self._nonfinite = allow_nonfinite
-        self._gaps = gaps and not allow_nonfinite
+        self._formula, self._values, self._ranges = formula, dict(values), dict(ranges)
+        self._wrt, self._second, self._digits = list(wrt), second, digits
+        self._nonfinite, self._gaps = allow_nonfinite, gaps and not allow_nonfinite
+        self._short = 0
+        """How many rows, computed one by one, have too few certain digits."""
         self._shape = tuple(r.length for r in ranges.values())
-        self.rows = 1
-        for length in self._shape:
-            self.rows *= length
+        self.rows = math.prod(self._shape)
         if self.rows > ELEMENTS:
             message = f"the grid of the ranges has more than {ELEMENTS} points"
             raise NameValueError(message)
         is_listed = any(r.listed is not None for r in ranges.values())
         size = self.rows * len(formula.graph.reachable([formula.id]))
         self._is_small = size <= FEW and not (wrt or gaps or is_listed or formula.graph.has_arrays)
-        self._roots: list[int] = []
-        """The value and the derivatives as nodes, where whole columns are computed."""
+        self.kinks: Mapping[str, None] = {}
+        """Notes about kinks and jumps, in order, once the blocks have been computed."""
+        self._columns: Columns | None = None
         if not (formula.graph.has_arrays or self._is_small):
-            slopes = derivatives(formula.graph, formula.id, [*nodes.values()], second=second)
-            self._roots = [formula.id, *slopes]
+            from gradcli.tables.columns import Columns
+
+            self._columns = Columns(
+                formula,
+                values,
+                wrt,
+                allow_nonfinite=allow_nonfinite,
+                gaps=self._gaps,
+                certain=certain,
+                digits=digits,
+                second=second,
+            )
+            self.kinks = self._columns.kinks
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order; the first of them only if all have values."""
         if self._is_small:
             yield self._small_block()
             return
+        over = self._columns
         if not (self._gaps or self._nonfinite):
-            for inputs in self._inputs():
-                self._check(*self._evaluated(inputs))
-        for inputs in self._inputs():
-            yield self._finished(inputs)
+            for columns in self._inputs():
+                if over is None:
+                    self._point_by_point(columns)
+                else:
+                    over.doubles(columns, partial(self._explain, columns))
+        self._short = 0
+        for columns in self._inputs():
+            found = self._point_by_point(columns) if over is None else over.rounded(columns)
+            yield Block.of(columns, found, len(self._wrt))
 
     def notes(self) -> list[str]:
-        """Return what is to be said about digits, once the blocks have been worked out."""
+        """Return the notes about digits, once the blocks have been computed."""
         if self._short:
             rows = "1 row" if self._short == 1 else f"{self._short} rows"
             return [f"fewer than {self._digits or ENOUGH} digits are certain in {rows}"]
-        return self._certain.notes() if self._certain is not None else []
+        return [] if self._columns is None else self._columns.notes()
 
-    def _inputs(self) -> Iterator[list[Any]]:
+    def _inputs(self) -> Iterator[dict[str, Any]]:
         """Yield the columns of the ranges, block by block."""
         import numpy as np
 
         for start in range(0, self.rows, BLOCK):
             points = np.arange(start, min(start + BLOCK, self.rows))
             indices = np.unravel_index(points, self._shape)
-            yield [r.at(index) for r, index in zip(self._ranges.values(), indices, strict=True)]
+            yield {
+                name: r.at(index)
+                for (name, r), index in zip(self._ranges.items(), indices, strict=True)
+            }
 
-    def _evaluated(self, inputs: list[Any]) -> tuple[Block, Values | None]:
-        """Return a block and the run that it comes from; None where each row has been looked at."""
+    def _point_by_point(self, columns: Mapping[str, Any]) -> list[Any]:
+        """Return value and derivatives of a formula with arrays."""
         import numpy as np
 
-        if not self._roots:
-            rows = zip(*[column.tolist() for column in inputs], strict=True)
-            return self._block(inputs, [*np.array([self._at(row) for row in rows]).T]), None
-        from gradcli.programs.interpreter import run
+        rows = zip(*[column.tolist() for column in columns.values()], strict=True)
+        return [*np.array([self._at(row) for row in rows]).T]
 
-        graph = self._formula.graph
-        found = run(graph, graph.reachable(self._roots), self._values_over(inputs), columns=True)
-        columns = [np.broadcast_to(found.numbers[root], len(inputs[0])) for root in self._roots]
-        return self._block(inputs, columns), found
-
-    def _finished(self, inputs: list[Any]) -> Block:
-        """Return a block with gaps where they are allowed, and with the digits that are certain."""
-        block, found = self._evaluated(inputs)
-        if self._gaps:
-            import numpy as np
-
-            bad = self._without_value(block, found)
-            columns = [np.where(bad | ~np.isfinite(each), np.nan, each) for each in _worked(block)]
-            block = self._block(inputs, columns)
-        if found is None or not self._counts_digits:
-            return block
-        from gradcli.exact.certain import bounds, worked_out
-        from gradcli.tables.certain import CertainColumns
-
-        graph, values = self._formula.graph, self._values_over(inputs)
-        numbers = {**found.numbers, **dict(zip(self._roots, _worked(block), strict=True))}
-
-        def row(index: int) -> list[Any]:
-            point = {
-                name: float(column[index])
-                for name, column in zip(self._ranges, inputs, strict=True)
-            }
-            made = worked_out(graph, self._roots, self._values | point, self._digits)
-            return [made[root] for root in self._roots]
-
-        if self._certain is None:
-            self._certain = CertainColumns(
-                self._digits, allow_nonfinite=self._nonfinite, gaps=self._gaps
-            )
-        errors = bounds(graph, graph.reachable(self._roots), numbers, values)
-        worked = [(numbers[node], errors[node]) for node in self._roots]
-        return self._block(inputs, self._certain.of_block(worked, row))
-
-    def _values_over(self, inputs: Sequence[Any]) -> dict[str, Any]:
-        """Return the values of all names, some of them columns."""
-        return {**self._values, **dict(zip(self._ranges, inputs, strict=True))}
-
-    def _block(self, inputs: list[Any], columns: Sequence[Any]) -> Block:
-        """Return a block of inputs, and the value with its derivatives."""
-        value, *derived = columns
-        count = len(self._wrt)
-        return Block(inputs, value, derived[:count], derived[count:])
+    def _explain(self, columns: Mapping[str, Any], index: int, certain: bool) -> None:
+        """Raise the error of a row that has no value or no derivative."""
+        self._at([float(column[index]) for column in columns.values()], certain=certain)
 
     def _small_block(self) -> Block:
         """Return all rows, made without NumPy."""
@@ -333,13 +287,13 @@ class Table:
         value = Numbers([self._at(row)[0] for row in rows])
         return Block([Numbers(column) for column in zip(*rows, strict=True)], value, [])
 
-    def _at(self, row: Sequence[float]) -> list[float]:
+    def _at(self, row: Sequence[float], *, certain: bool = True) -> list[float]:
         """Return value and derivatives at one point; nan for what is a gap."""
         point = dict(zip(self._ranges, row, strict=True))
         values = {**self._values, **{name: point[name] for name in self._moving}}
         if not self._gaps:
             here = self._formula.at_values(
-                values, allow_nonfinite=self._nonfinite, digits=self._digits
+                values, allow_nonfinite=self._nonfinite, certain=certain, digits=self._digits
             )
             found = [here.value, *(here.gradient(self._wrt).values() if self._wrt else ())]
             self._short += bool(here.lost)
@@ -361,32 +315,3 @@ class Table:
         except MathematicsError:
             return [math.nan] * (len(names) * (len(names) + 1) // 2)
         return [matrix[a][b] for i, a in enumerate(names) for b in names[: i + 1]]
-
-    def _check(self, block: Block, found: Values | None) -> None:
-        """Raise the error of the first row that has no value or no derivative."""
-        import numpy as np
-
-        bad = self._without_value(block, found)
-        wrong: Any = ~np.isfinite([block.value, *block.slopes]).all(axis=0)
-        for row in np.flatnonzero(wrong | bad):
-            here = self._at([float(column[row]) for column in block.inputs])
-            if not np.isfinite(here[: 1 + len(block.slopes)]).all():
-                message = "the formula has no finite value in this range"
-                raise MathematicsError(message)
-
-    def _without_value(self, block: Block, found: Values | None) -> Any:
-        """Return which rows read a step without a value.
-
-        A step may be infinite and the result finite, as in 1/(1/x) at 0: that is an error for one
-        point, and so it is here. A branch of `where` that a row does not take is not read.
-        """
-        if found is None:
-            return False
-        from gradcli.programs.explain import Explainer
-
-        graph, root = self._formula.graph, self._formula.id
-        columns = names_to_nodes(graph, root, self._moving).values()
-        explainer = Explainer(graph, root, found, columns)
-        moving = names_to_nodes(graph, root, self._wrt).values()
-        self.kinks |= explainer.kinks(graph.depending_on(moving, graph.reachable([root])))
-        return explainer.wrong_rows(len(block.value))

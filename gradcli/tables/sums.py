@@ -1,7 +1,7 @@
 """A formula of sums and means over the rows of data files, and its derivatives, block by block.
 
-One fast pass gives value and derivatives. Where it finds none, and where every row must be looked
-at for what is to be said about it, another one checks each step of each block.
+One fast pass gives value and derivatives. Where it finds none, and where notes depend on the values
+of every step, another pass checks each step of each block.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Sums:
         self.gradient: dict[str, Any]
         """The derivative with respect to each of the names."""
         self.notes: list[Note] = []
-        """What is to be said about the derivatives: kinks and jumps."""
+        """Notes about the derivatives: kinks and jumps."""
         self.digits: dict[str, int] = {}
         self.lost: list[Note] = []
         self.remarks: list[Note] = []

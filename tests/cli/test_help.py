@@ -118,6 +118,13 @@ def test_a_slip_is_named(word: str, inside: Inside) -> None:
     assert "did you mean" in ran.err or "for example" in ran.err
 
 
+@pytest.mark.parametrize(("word", "meant"), [("sinn", "sin"), ("gamm", "gamma"), ("sqtr", "sqrt")])
+def test_a_page_with_a_misspelt_word_does_not_hide_what_is_meant(
+    inside: Inside, word: str, meant: str
+) -> None:
+    assert f"did you mean '{meant}'?" in inside(["help", word]).err
+
+
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_help_of_a_command(command: Command, inside: Inside) -> None:
     """The examples run as they are shown, and every option has its line."""

@@ -17,6 +17,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gradcli import MathematicsError, parse
+from tests.cli.conftest import run_inside
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command, Inside, Terminal
@@ -429,6 +430,26 @@ def test_kinks_in_a_range_are_noted(inside: Inside) -> None:
     assert ran.err.startswith("note: abs has a kink at 0")
 
 
+def test_kinks_are_noted_where_inf_is_allowed_too(inside: Inside) -> None:
+    ran = inside(["grad", "abs(x)", "x=-1:1:1", "--allow-nonfinite"])
+    assert ran.err == "note: abs has a kink at 0, where its derivative is taken as 0: abs(x)\n"
+
+
+def test_a_limit_with_respect_to_which_there_is_no_derivative_is_underlined(
+    inside: Inside,
+) -> None:
+    ran = inside(["grad", "1 + sum(k*x, k, 1, n)", "n=1:3:1", "x=2", "--wrt", "n"])
+    assert ran.code == 2
+    assert "\n  1 + sum(k*x, k, 1, n)\n      ^^^^^^^^^^^^^^^^^\n" in ran.err
+
+
+def test_no_row_is_nan_where_too_many_have_digits_only_beyond_doubles(inside: Inside) -> None:
+    """More digits are sought for 10,000 rows at most; the others would have no value."""
+    ran = inside(["eval", "exp(x)^20/exp(x)^20", "x=30:60:0.001"])
+    assert (ran.code, ran.out) == (1, "")
+    assert "the power is too large for a double" in ran.err
+
+
 @pytest.mark.parametrize("command", ["eval", "grad"])
 def test_a_sum_of_one_number_gets_a_note(inside: Inside, command: str) -> None:
     ran = inside([command, "sum(x) + mean(a*x)", "x=0:2:1", "a=2"])
@@ -613,3 +634,19 @@ def test_formulas_with_arrays_over_many_points(gradcli: Command) -> None:
 
     assert ran.code == 0
     assert ran.rows[-1] == ["20000", "60000"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.decimals(-100, 100, places=9),
+    st.decimals("0.5", 50, places=9),
+    st.decimals("0.1", 2, places=9),
+)
+def test_the_repair_of_a_step_keeps_every_digit(low: Any, width: Any, step: Any) -> None:
+    refused = run_inside(["eval", "x", f"x={low}:{low + width}:{-step}"])
+    assert refused.code == 2
+    typed = refused.err.splitlines()[1].strip().removeprefix("write ")
+    assert [Fraction(part) for part in typed.removeprefix("x=").split(":")] == [
+        Fraction(number) for number in (low, low + width, step)
+    ]
+    assert run_inside(["eval", "x", typed]).code == 0

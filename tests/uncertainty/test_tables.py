@@ -14,14 +14,13 @@ from gradcli.tables import ranges as ranged
 from gradcli.tables.formula import RowFormula
 from gradcli.tables.ranges import Range
 from gradcli.tables.rows import RowTable
-from gradcli.tables.uncertain import KEYS, RowErrors, WithErrors
+from gradcli.tables.uncertain import KEYS, RowErrors, with_errors
 from gradcli.uncertainty.propagation import inputs, propagate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gradcli.data.source import Source
-    from gradcli.tables.uncertain import Table
 
 T = np.array([0.5, 1.0, 2.0, 3.0])
 KNOWN = inputs({"a": 0.3, "b": 0.2, "c": 0.0}, {("a", "b"): -0.6})
@@ -42,8 +41,8 @@ def source(tmp_path: Path) -> Source:
     return open_source([str(path)])
 
 
-def check(table: Table, text: str, known: RowErrors) -> None:
-    blocks = [*WithErrors(table, known, ["t"]).blocks()]
+def check(table: ranged.Table | RowTable, text: str, known: RowErrors) -> None:
+    blocks = [*with_errors(table.blocks(), known, ["t"])]
     found = [np.concatenate([block.slopes[k] for block in blocks]) for k in range(len(KEYS))]
     for place, t in enumerate(T.tolist()):
         point = propagate(parse(text).at_values(VALUES, t=t), KNOWN)
@@ -75,14 +74,9 @@ def test_without_second_derivatives_there_is_no_second_order() -> None:
     """Of x^1.5 at 0 the first derivative is 0 and the second infinite."""
     given = inputs({"x": 0.1})
     known = RowErrors(given, {})
-    blocks = WithErrors(
-        ranged.Table(
-            parse("x^1.5*t"), {"x": 0.0}, {"t": Range.through(T)}, known.names, second=True
-        ),
-        known,
-        ["t"],
-    ).blocks()
-    (block,) = blocks
+    ranges = {"t": Range.through(T)}
+    table = ranged.Table(parse("x^1.5*t"), {"x": 0.0}, ranges, known.names, second=True)
+    (block,) = with_errors(table.blocks(), known, ["t"])
     assert [column.tolist() for column in block.slopes[1:]] == [[None] * len(T)] * 2
     many = inputs({f"x{place}": 0.1 for place in range(51)})
     assert RowErrors(many, {}).keys == KEYS[:1]
