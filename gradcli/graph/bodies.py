@@ -431,8 +431,7 @@ def template(m: Dialect, operation: Any, count: int, payload: Any) -> str:
     A short body is written out, a long one is called. One on arrays is as its row has it.
     """
     if operation.structural:
-        code = operation.array
-        return str(code(payload) if callable(code) else code)
+        return str(operation.array(payload) if callable(operation.array) else operation.array)
     marks = [Text(m, f"{{{position}}}") for position in range(count)]
     inputs = operation.with_payload(marks, payload)
     root = applied(operation, m, *inputs)
