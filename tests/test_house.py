@@ -115,7 +115,7 @@ LINES = {
     "cluster": 473,
     "data": 3891,
     "exact": 2060,
-    "graph": 5057,
+    "graph": 5056,
     "language": 2979,
     "manual": 84,
     "minimize": 4692,
