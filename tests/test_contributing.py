@@ -48,7 +48,7 @@ ADDITIONS = {
         "def add_rows(row, before=add_rows):\n"
         "    before(row)\n"
         "    row('squares', shape=_shape_along('squares', empty=True), payload='axis',\n"
-        "        slope=lambda f, x, axis: 2 * x, array='np.sum(np.square({0}), axis={p})')",
+        "        slope=(lambda f, x, axis: 2 * x,), array='np.sum(np.square({0}), axis={p})')",
         "grad squares(w) w=[1,2,3]",
         r"value\t14\nw\t\[2, 4, 6\]\n",
     ),

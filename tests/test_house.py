@@ -121,7 +121,7 @@ LINES = {
     "minimize": 4692,
     "pictures": 3760,
     "plotting": 1162,
-    "programs": 2360,
+    "programs": 2361,
     "rows": 534,
     "solvers": 3868,
     "tables": 692,

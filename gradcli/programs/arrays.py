@@ -164,10 +164,11 @@ def over_each(function: Callable[..., float], others: Any) -> Callable[..., Any]
     def apply(*arguments: Any) -> Any:
         shapes = {np.shape(argument) for argument in arguments}
         if shapes == {()}:
+            numbers = [*map(float, arguments)]
             try:
-                return np.float64(function(*arguments))
+                return np.float64(function(*numbers))
             except (ValueError, OverflowError, ZeroDivisionError):
-                return np.float64(unless(float(others(*arguments)), *arguments))
+                return np.float64(unless(float(others(*arguments)), *numbers))
         if len(shapes - {()}) > 1:
             arguments = tuple(np.broadcast_arrays(*arguments))
         flat = [np.ravel(x).tolist() if np.ndim(x) else repeat(float(x)) for x in arguments]
