@@ -188,23 +188,28 @@ def bounds_of(
         if operation is VARIABLE:
             errors[node] = k.literal_error(variables[payload])
             continue
+        if operation is CONSTANT:
+            errors[node] = literal_error(payload)
+            continue
         value = numbers[node]
         inputs = [numbers[argument] for argument in arguments]
         own = [errors[argument] for argument in arguments]
+        is_finite = k.isfinite(value)
         found: Any = math.inf
-        if not k.any(k.isfinite(value)):
+        if not k.any(is_finite):
             pass
-        elif operation is CONSTANT:
-            found = literal_error(payload)
         elif operation is NAMED_CONSTANT:
             found = 2.0**-52
         elif operation.structural:
             found = k.structural(operation, payload, value, inputs, own, rows)
         elif is_of_itself(operation, arguments):
             found = k.where(k.isfinite(own[0]), 0.0, math.inf)
+        elif operation is ADD or operation is SUBTRACT:  # most steps of a long formula
+            x, y = inputs
+            found = own[0] + own[1] + _lost(x, y if operation is ADD else -y, value)
         else:
             found = step(k, operation, payload, value, inputs, own)
-        errors[node] = k.where(k.isfinite(value), found, math.inf)
+        errors[node] = k.where(is_finite, found, math.inf)
     return errors
 
 
@@ -228,7 +233,7 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
 ) -> Any:
     """Return the error of a value from those of the inputs, in the arithmetic of a kernel k.
 
-    The value is that of an elementwise operation.
+    The value is that of an elementwise operation other than a sum or a difference.
     """
     if operation is NEGATE:
         return errors[0]
@@ -264,8 +269,6 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     own = _rounding(k, operation, payload, value, inputs, sure)
     if is_sure:
         return own
-    if operation is ADD or operation is SUBTRACT:
-        return errors[0] + errors[1] + own
     if operation is MULTIPLY:
         x, y = inputs
         return abs(x) * errors[1] + abs(y) * errors[0] + errors[0] * errors[1] + own
@@ -310,9 +313,6 @@ def _rounding(
     """
     ulps, moved = operation.error(payload)
     found = k.nothing
-    if operation is ADD or operation is SUBTRACT:
-        x, y = inputs
-        return _lost(x, y if operation is ADD else -y, value)
     if ulps:
         found = ulps * k.ulp(value)
         found = k.where(found > 0, found, LEAST)
