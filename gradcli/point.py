@@ -104,7 +104,9 @@ class Point:
         )
         fault = self._explainer().value() if self._own.faults else None
         if fault is not None and not self._rescued(fault.node):
-            raise self._error(self._exact_fault() or fault)
+            # What is too large for a double is so in fractions too.
+            has_domain = graph.rows[fault.node][0].domain is not None
+            raise self._error((self._exact_fault() if has_domain else None) or fault)
 
     @property
     def value(self) -> Any:
