@@ -128,12 +128,12 @@ class Formula(Node):
         results stand instead. Unless `certain` is False, values and derivatives have 13 digits that
         are certain, or as many as `digits` asks for.
         """
-        given = {**(values or {}), **named}
-        shaped = self._shaped(given)
+        every = {**(values or {}), **named}
+        shaped = self._shaped(every)
         return Point(
             shaped.graph,
             shaped.id,
-            shaped.checked(given),
+            shaped.checked(every),
             shaped.origin,
             allow_nonfinite=allow_nonfinite,
             certain=certain,
@@ -155,10 +155,10 @@ class Formula(Node):
         doubles, which stand for their shortest decimals, whole numbers, decimals, fractions or
         texts. Where a value is `gradcli.uncertain`, so is the result: it is that of `uncertainty`.
         """
-        given = {**(values or {}), **named}
-        if any(hasattr(value, "standard_error") for value in given.values()):
-            return self.uncertainty(given)
-        found = self.at_values(given, allow_nonfinite=allow_nonfinite, digits=digits).value
+        every = {**(values or {}), **named}
+        if any(hasattr(value, "standard_error") for value in every.values()):
+            return self.uncertainty(every)
+        found = self.at_values(every, allow_nonfinite=allow_nonfinite, digits=digits).value
         return found if digits is None else as_decimal(found, digits)
 
     def uncertainty(
@@ -177,8 +177,8 @@ class Formula(Node):
         from gradcli.uncertainty.number import split
         from gradcli.uncertainty.propagation import inputs, propagate
 
-        given, errors = split({**(values or {}), **named})
-        return propagate(self.at_values(given), inputs(errors, correlations))
+        every, errors = split({**(values or {}), **named})
+        return propagate(self.at_values(every), inputs(errors, correlations))
 
     def gradient(
         self,
@@ -360,8 +360,8 @@ class Formula(Node):
         settings = Settings.among(keywords)
         check_keywords(named.keys() - self.free_names)
         point = {**(start or {}), **named}
-        given = {**(fix or {}), **point}
-        shapes = {name: shape_of(value, name) for name, value in given.items()}
+        every = {**(fix or {}), **point}
+        shapes = {name: shape_of(value, name) for name, value in every.items()}
         others = [name for name in (weights, sigma) if isinstance(name, str)]
         if isinstance(data, str):
             from gradcli.rows.columns import over_rows, rows, values_of
@@ -411,8 +411,8 @@ class Formula(Node):
         """
         from gradcli.pictures.lesson.page import LessonPage
 
-        given = {**(values or {}), **named}
-        return LessonPage(self.draw(given, format="html", only_named=only_named, parts=parts))
+        every = {**(values or {}), **named}
+        return LessonPage(self.draw(every, format="html", only_named=only_named, parts=parts))
 
     def draw(
         self,
@@ -453,15 +453,15 @@ class Formula(Node):
         from gradcli.programs.trace import with_formulas
         from gradcli.uncertainty.number import split
 
-        given, errors = split({**(values or {}), **named})
-        shown = self._shaped(given)
+        every, errors = split({**(values or {}), **named})
+        shown = self._shaped(every)
         check_word("format", format, FORMATS)
         if FORMATS[format].is_picture:
             check_size(shown.graph, shown.id, most_nodes, only_named=only_named)
         notes: list[Note] = []
-        if given or not shown.free_names:
+        if every or not shown.free_names:
             backward = gradient or local in {"number", "both"}
-            run = shown.at_values(given).run(backward=backward, only_named=only_named)
+            run = shown.at_values(every).run(backward=backward, only_named=only_named)
             steps, notes = run.steps, run.notes
             if not backward:
                 steps = with_formulas(steps, shown.structure(only_named=only_named))
@@ -471,7 +471,7 @@ class Formula(Node):
                 from gradcli.uncertainty.propagation import inputs, propagate, with_errors
 
                 uncertain = inputs(errors, correlations)
-                found = propagate(shown.at_values(given), uncertain)
+                found = propagate(shown.at_values(every), uncertain)
                 steps = with_errors(steps, uncertain, found)
         else:
             steps = shown.structure(only_named=only_named)
@@ -505,9 +505,9 @@ class Formula(Node):
         """
         return checked(self, values, self.origin)
 
-    def _shaped(self, given: Mapping[str, Any]) -> Formula:
+    def _shaped(self, values: Mapping[str, Any]) -> Formula:
         """Return the formula read for values of these shapes."""
-        return self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
+        return self.with_shapes({name: shape_of(value, name) for name, value in values.items()})
 
     def with_shapes(self, shapes: Mapping[str, Shape]) -> Formula:
         """Return the formula read again for names that are arrays of these shapes.

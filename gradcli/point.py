@@ -336,9 +336,9 @@ class Point:
         Of an array, `entry` is the index of the number that varies.
         """
         node = self._nodes([name])[name]
-        moving = self._graph.depending_on([node], self._graph.reachable([self._result]))
+        dependent = self._graph.depending_on([node], self._graph.reachable([self._result]))
         numbers, faults = self._own.numbers, self._own.faults
-        others = {n: x for n, x in numbers.items() if n not in moving and n not in faults}
+        others = {n: x for n, x in numbers.items() if n not in dependent and n not in faults}
 
         def value(x: float) -> float:
             moved: Any = x
@@ -486,12 +486,12 @@ class Point:
         from gradcli.calculus.forward import hessian_times, rate_name
 
         nodes = self._nodes(None)
-        moving = self._nodes(list(direction))
+        varying = self._nodes(list(direction))
         check_single(self._graph, self._result, self._origin)
         graph = self._graph
         rates: dict[int, int] = {}
         moved: dict[str, Any] = {}
-        for name, node in moving.items():
+        for name, node in varying.items():
             shape = graph.shape(node)
             rate = rate_name(name)
             rates[node] = graph.variable(rate, shape)

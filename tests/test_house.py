@@ -126,7 +126,7 @@ LINES = {
     "solvers": 3868,
     "tables": 692,
     "uncertainty": 357,
-    "": 1815,
+    "": 1816,
 }
 """The most lines of code of each package, and of the modules beside them.
 

@@ -115,8 +115,8 @@ def _rate(
         return simplified(graph, WHERE, branches)
     if operation.expansion is not None:
         expanded = expansion(graph, node)
-        moving = {argument: rates[argument] for argument in arguments if argument in rates}
-        return _sweep(graph, graph.below(expanded, arguments), moving).get(expanded)
+        varying = {argument: rates[argument] for argument in arguments if argument in rates}
+        return _sweep(graph, graph.below(expanded, arguments), varying).get(expanded)
     if operation.structural:
         by_position = {
             position: DerivedNode(graph, rates[argument])
@@ -151,8 +151,8 @@ def hessian(graph: Graph, result: int, by: Sequence[int]) -> list[list[int]]:
     first = reverse.gradient(graph, result, by)
     rows: list[list[int]] = [[0] * len(by) for _ in by]
     one = graph.constant(1)
-    for i, moving in enumerate(by):
-        column = tangents(graph, [first[node] for node in by[: i + 1]], {moving: one})
+    for i, varying in enumerate(by):
+        column = tangents(graph, [first[node] for node in by[: i + 1]], {varying: one})
         for j, entry in enumerate(column):
             rows[i][j] = rows[j][i] = entry
     return rows

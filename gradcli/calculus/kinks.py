@@ -82,10 +82,10 @@ def _has_slope(graph: Graph, node: int, position: int) -> bool:
     return isinstance(found, DerivedNode)
 
 
-def kinks(graph: Graph, result: int, moving: Collection[int]) -> list[int]:
-    """Return the nodes below the result with a kink that the nodes `moving` can reach."""
+def kinks(graph: Graph, result: int, varying: Collection[int]) -> list[int]:
+    """Return the nodes below the result with a kink that the nodes `varying` can reach."""
     below = graph.reachable([result])
-    active = graph.depending_on(moving, below)
+    active = graph.depending_on(varying, below)
     return [node for node in below if node in active and graph.rows[node][0].rounded is not None]
 
 

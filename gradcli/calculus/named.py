@@ -77,8 +77,8 @@ def named_gradient(
     graph: Graph, result: int, between: Mapping[int, list[Link]]
 ) -> tuple[dict[int, int], list[int]]:
     """Return the gradients of the named nodes that inputs move, and all derivatives to compute."""
-    moving = graph.depending_on(graph.variables([result]).values(), graph.reachable([result]))
-    slopes = gradient(graph, result, [node for node in between if node in moving])
+    dependent = graph.depending_on(graph.variables([result]).values(), graph.reachable([result]))
+    slopes = gradient(graph, result, [node for node in between if node in dependent])
     links_of = [d for listed in between.values() for _, d, _ in listed if d is not None]
     return slopes, [*slopes.values(), *links_of]
 
@@ -116,7 +116,7 @@ def _derivatives(
 
 def _is_elementwise(graph: Graph, inside: Sequence[int], below: int) -> bool:
     """Return whether each number of a node depends on one number of the array `below`."""
-    moving = graph.depending_on([below], inside)
-    moving.discard(below)
-    operations = [graph.rows[node][0] for node in moving]
+    dependent = graph.depending_on([below], inside)
+    dependent.discard(below)
+    operations = [graph.rows[node][0] for node in dependent]
     return not any(o.structural or o.expansion is not None for o in operations)

@@ -51,14 +51,14 @@ def squares(
     norm(e)^2, all of them times or divided by positive numbers; a weight or divisor must not depend
     on the parameters.
     """
-    moving = graph.depending_on(parameters, graph.reachable([result]))
+    varying = graph.depending_on(parameters, graph.reachable([result]))
     summed, factors = _split(graph, result, lambda node: (graph.fixed(node) or 0) > 0)
     factor = _scale(graph, factors)
     operation, arguments, payload = graph.rows[summed]
     if operation in {MEAN, MSE}:
         factor /= prod(sized(broadcast(*map(graph.shape, arguments)), rows))
     if operation in {SUM, MEAN} and payload is None:
-        found = _weighted_square(graph, arguments[0], moving)
+        found = _weighted_square(graph, arguments[0], varying)
     elif operation is MSE:
         found = graph.add(SUBTRACT, arguments), None
     elif operation is DOT and arguments[0] == arguments[1]:
@@ -71,10 +71,10 @@ def squares(
     if found is None:
         return None
     residual, weight = found
-    moving = graph.depending_on(parameters, graph.below(residual))
-    if residual not in moving:
+    varying = graph.depending_on(parameters, graph.below(residual))
+    if residual not in varying:
         return None
-    return Squares(residual, weight, *_response(graph, residual, moving), factor)
+    return Squares(residual, weight, *_response(graph, residual, varying), factor)
 
 
 def _split(
@@ -112,13 +112,13 @@ def _scale(graph: Graph, factors: Iterable[tuple[int, bool]]) -> float:
 
 
 def _square(
-    graph: Graph, node: int, moving: Collection[int]
+    graph: Graph, node: int, varying: Collection[int]
 ) -> tuple[int, list[tuple[int, bool]]] | None:
     """Return e of c*e^2, and the factors of c with whether they divide; None for anything else.
 
-    The factors are not `moving`.
+    The factors are not `varying`.
     """
-    square, factors = _split(graph, node, lambda factor: factor not in moving)
+    square, factors = _split(graph, node, lambda factor: factor not in varying)
     operation, arguments, payload = graph.rows[square]
     is_square = operation is CONSTANT_POWER and payload == 2
     is_product = operation is MULTIPLY and arguments[0] == arguments[1]
@@ -126,10 +126,10 @@ def _square(
 
 
 def _weighted_square(
-    graph: Graph, node: int, moving: Collection[int]
+    graph: Graph, node: int, varying: Collection[int]
 ) -> tuple[int, int | None] | None:
     """Return residual and weight of weight*e^2; None when the node is something else."""
-    found = _square(graph, node, moving)
+    found = _square(graph, node, varying)
     if found is None:
         return None
     weight: DerivedNode | None = None
@@ -139,12 +139,12 @@ def _weighted_square(
     return found[0], None if weight is None else weight.id
 
 
-def _response(graph: Graph, residual: int, moving: Collection[int]) -> tuple[int | None, int]:
+def _response(graph: Graph, residual: int, varying: Collection[int]) -> tuple[int | None, int]:
     """Return the one term of the residual that is data, and 1 or -1, its sign there.
 
     That of y - a*x - b is y; None without one.
     """
-    fixed = [pair for pair in graph.terms(residual, moving.__contains__) if pair[0] not in moving]
+    fixed = [pair for pair in graph.terms(residual, varying.__contains__) if pair[0] not in varying]
     data = [pair for pair in fixed if graph.fixed(pair[0]) is None]
     if len(data) != 1:
         return None, 1
@@ -162,10 +162,10 @@ def sum_of_terms(graph: Graph, result: int, parameters: Collection[int]) -> int 
 
     Each term must be a square times a positive number; None when one is something else.
     """
-    moving = graph.depending_on(parameters, graph.reachable([result]))
+    varying = graph.depending_on(parameters, graph.reachable([result]))
     residuals: list[int] = []
-    for term, sign in graph.terms(result, moving.__contains__):
-        found = _square(graph, term, moving) if term in moving else None
+    for term, sign in graph.terms(result, varying.__contains__):
+        found = _square(graph, term, varying) if term in varying else None
         scale = 0.0 if found is None else sign * _scale(graph, found[1])
         if found is None or scale <= 0 or graph.shape(found[0]):
             return None

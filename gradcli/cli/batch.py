@@ -81,14 +81,14 @@ class Formulas:
         self._beside = {name: self._values[name] for name in self._values if name in mentioned}
         self._used = set(self._beside)
         self._lines: Iterator[tuple[int, str | None]] | None = None
-        self._place = "stdin"
+        self._source = "stdin"
         if self._text == "-" and not lines:
             self._text = arguments.stdin()
         elif self._text == "-":
             self._lines = _stdin_lines()
         elif lines and words[0].startswith("@") and _holds_many(self._text):
             self._lines = enumerate(self._text.split("\n"), 1)
-            self._place = "the file"
+            self._source = "the file"
 
     @property
     def are_many(self) -> bool:
@@ -100,7 +100,7 @@ class Formulas:
         found = self.requests()
         request = next(found)
         if next(found, None) is not None:
-            message = f"{command} takes one formula, and {self._place} holds more"
+            message = f"{command} takes one formula, and {self._source} holds more"
             raise UsageError(message, hint="write its definitions in one line, separated by ;")
         return request
 
@@ -152,7 +152,7 @@ class Formulas:
                 self._used.update(values)
             yield Request(text, values, prefix)
         if is_empty:
-            message = f"{self._place} holds no formula"
+            message = f"{self._source} holds no formula"
             raise FormulaError(message, hint="write one a line, for example 'x^2 + 1'")
         unused = [name for name in self._values if name not in self._used]
         if unused:

@@ -379,7 +379,7 @@ class Exact(Flat):
         """Return max(x), and log(sum(exp(x))) - max(x); axes are kept."""
         top = self.top(x, axis)
         total = np.add.reduce(self.each(self.m.exp, x - top), axis=axis)
-        return top, self.kept(self.each(self.m.log, total), x, axis)
+        return top, self.keepdims(self.each(self.m.log, total), x, axis)
 
 
 def _linspace(m: Any, limits: Any) -> Any:

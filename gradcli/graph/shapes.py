@@ -147,7 +147,7 @@ def reduced(name: str, shape: Shape, axis: int | None) -> Shape:
     return SCALAR if position is None else shape[:position] + shape[position + 1 :]
 
 
-def kept(shape: Shape, axis: int | None) -> Shape:
+def keepdims(shape: Shape, axis: int | None) -> Shape:
     """Return the shape with one axis, or all of them, of length 1."""
     if axis is None:
         return (1,) * len(shape)

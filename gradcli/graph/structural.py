@@ -83,7 +83,7 @@ def transposed(x: Any) -> Any:
 
 def wide(reduced: Any, x: Any, axis: int | None) -> Any:
     """Return what was reduced over an axis of x, with that axis of length 1 again."""
-    return reshape(reduced, shapes.kept(x.shape, axis)) if x.shape else reduced
+    return reshape(reduced, shapes.keepdims(x.shape, axis)) if x.shape else reduced
 
 
 def _count(x: Any, axis: int | None) -> Any:

@@ -306,8 +306,8 @@ def _of_fit(
     import numpy as np
 
     is_small = objective.size * len(response) <= MOST_ENTRIES and objective.size <= LM_PARAMETERS
-    moving, rates = (objective.parameters, fit.residuals.slopes) if is_small else ([], [])
-    (residual, off), *columns = point.with_bounds([fit.squares.residual, *rates], moving)
+    varying, rates = (objective.parameters, fit.residuals.slopes) if is_small else ([], [])
+    (residual, off), *columns = point.with_bounds([fit.squares.residual, *rates], varying)
 
     def flat(numbers: Any) -> Any:
         return np.broadcast_to(numbers, np.shape(residual)).ravel()

@@ -23,7 +23,7 @@ from gradcli.minimize.task import task
 from gradcli.pictures.lesson.figures import Marks
 from gradcli.pictures.wording import say
 from gradcli.programs.instructions import Instructions
-from gradcli.programs.loop import POINT, RATE, kept
+from gradcli.programs.loop import POINT, RATE, slot
 from gradcli.solvers import stopping
 from gradcli.solvers.first_order.fused import in_one
 from gradcli.solvers.first_order.methods import METHODS
@@ -167,8 +167,8 @@ def _inputs(m: Instructions, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _constants(m: Instructions, known: Mapping[str, Any]) -> dict[str, Any]:
-    slot = np.frompyfunc(m.of, 1, 1)
-    return {name: slot(np.asarray(value, dtype=object)) for name, value in known.items()}
+    slots = np.frompyfunc(m.of, 1, 1)
+    return {name: slots(np.asarray(value, dtype=object)) for name, value in known.items()}
 
 
 def _finished(
@@ -289,7 +289,7 @@ def rule_lines(step: Step, marks: Marks) -> list[str]:
     What is kept comes first, and the next point follows from it.
     """
     graph, (point, *memory) = step.graph, step.outputs
-    memory_nodes = [graph.variable(kept(index)) for index in range(len(memory))]
+    memory_nodes = [graph.variable(slot(index)) for index in range(len(memory))]
     letters = dict(zip(memory_nodes, "mvu", strict=False))
     new = {
         node: letters[old]

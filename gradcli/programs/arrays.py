@@ -545,7 +545,7 @@ class Flat(ArrayFunctions):
         weights = target if target.shape == score.shape else self.onehot(target, score.shape[-1])
         return -np.add.reduce(weights * logs, axis=None) / (len(score) if score.ndim == 2 else 1)
 
-    def kept(self, found: Any, x: Any, axis: int | None) -> Any:
+    def keepdims(self, found: Any, x: Any, axis: int | None) -> Any:
         """Return what was reduced with its axis, of length 1."""
         if axis is None:
             return np.full((1,) * np.ndim(x), found, object)
@@ -553,7 +553,7 @@ class Flat(ArrayFunctions):
 
     def top(self, x: Any, axis: int | None) -> Any:
         """Return the greatest number over an axis, which is kept."""
-        return self.kept(self.max(x, axis), x, axis)
+        return self.keepdims(self.max(x, axis), x, axis)
 
     def top_and_more(self, x: Any, axis: int | None) -> tuple[Any, Any]:
         """Return max(x), and log(sum(exp(x))) - max(x), exact even when it is tiny; axes are kept.
@@ -569,7 +569,7 @@ class Flat(ArrayFunctions):
             is_first = is_top * (1.0 - seen)
             total += self.each(lambda first, x: m.where(first, 0.0, m.exp(x)), is_first, away)
             seen = self.each(lambda a, b: m.where(m.of(a) > 0.0, 1.0, b), seen, is_top)
-        return top, self.kept(self.log1p(total), x, axis)
+        return top, self.keepdims(self.log1p(total), x, axis)
 
 
 MOVES = frozenset({"stack", "broadcast_arrays", "broadcast_to", "reshape", "transpose", "prod"}) | {

@@ -89,7 +89,7 @@ class Explainer:
         known = [node for node in columns if node in values.numbers]
         first: Any = self._numbers[known[0]] if known else None
         self._count = None if first is None else len(first)
-        self._moving = graph.depending_on(known, range(len(graph))) if known else ()
+        self._dependent = graph.depending_on(known, range(len(graph))) if known else ()
 
     @cached_property
     def read(self) -> Mapping[int, Any]:
@@ -143,11 +143,11 @@ class Explainer:
         There is no row for what is the same in all rows, nor for what many rows make together.
         """
         first = next(iter(wrong))
-        if first not in self._moving or self._has_rows(first):
+        if first not in self._dependent or self._has_rows(first):
             rows = {
                 k: int(self._by_row(w).argmax()) if self._has_rows(k) else 0
                 for k, w in wrong.items()
-                if k not in self._moving or self._has_rows(k)
+                if k not in self._dependent or self._has_rows(k)
             }
             first = min(rows, key=rows.__getitem__)
             return first, rows[first] if self._has_rows(first) else None
@@ -155,7 +155,7 @@ class Explainer:
 
     def _has_rows(self, node: int) -> bool:
         """Return whether a value has a part for each row."""
-        return node in self._moving and _shape(self._numbers[node])[:1] == (self._count,)
+        return node in self._dependent and _shape(self._numbers[node])[:1] == (self._count,)
 
     def _by_row(self, wrong: Any) -> Any:
         return wrong.reshape(self._count, -1).any(axis=1)
@@ -214,12 +214,12 @@ class Explainer:
     # ------------------------------------------------------------ derivatives
 
     def derivative(
-        self, edges: Mapping[tuple[int, int], int], moving: Mapping[int, int]
+        self, edges: Mapping[tuple[int, int], int], dependent: Mapping[int, int]
     ) -> Fault | None:
         """Return the first step that is read and whose derivative is not finite; None without one.
 
         `edges` are the nodes of the local derivatives by step and position of the argument, and
-        `moving` masks of where the first argument of a step moves.
+        `dependent` masks of where the first argument of a step moves.
         """
         import numpy as np
 
@@ -227,8 +227,8 @@ class Explainer:
         for (node, position), partial in sorted(edges.items()):
             wrong = ~np.isfinite(self._numbers[partial])
             masks = [self.read.get(node, False)]
-            if position == 0 and node in moving:
-                masks.append(np.not_equal(self._numbers[moving[node]], 0))
+            if position == 0 and node in dependent:
+                masks.append(np.not_equal(self._numbers[dependent[node]], 0))
             for mask in masks:
                 same = np.shape(mask) in {(), wrong.shape}
                 wrong = wrong & (mask if same or not wrong.shape else np.any(mask))

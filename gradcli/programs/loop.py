@@ -25,9 +25,9 @@ TIME, RATE = "t", "rate"
 POINT, SLOPE = "p", "g"
 
 
-def kept(index: int) -> str:
+def slot(index: int) -> str:
     """Return the name of a number that a rule keeps of a parameter."""
-    return f"kept {index}"
+    return f"memory {index}"
 
 
 def coefficient(index: int) -> str:
@@ -127,7 +127,7 @@ def step(
     free, inside, remembered = [], [], []
     for i, limits in enumerate(loop.bounds):
         start = here + loop.memory * i
-        own = {kept(k): state[start + k] for k in range(loop.memory)}
+        own = {slot(k): state[start + k] for k in range(loop.memory)}
         local = {POINT: state[1 + i], SLOPE: state[1 + count + i], **own, **shared}
         new, *rest = emit(loop.stepping.update, local, f"u{i}_")
         free.append(new)

@@ -261,10 +261,10 @@ def sums(
     if row is None or len(graph.reachable(parts.parts)) > GENERATED_NODES:
         return None
     variables = row.graph.variables(row.roots)
-    moving = [n for n, node in row.shared.items() if parameters.keys() & graph.variables([node])]
+    varying = [n for n, node in row.shared.items() if parameters.keys() & graph.variables([node])]
     roots = list(row.roots)
     for term in row.roots:
-        roots += gradient(row.graph, term, [variables[name] for name in moving]).values()
+        roots += gradient(row.graph, term, [variables[name] for name in varying]).values()
     found = summands(row.graph, roots, columns)
     pairs = list(dict.fromkeys([each.pair for each in found if each.pair is not None]))
     ends = dict.fromkeys([node for pair in pairs for node in pair if node >= 0])
@@ -284,7 +284,7 @@ def sums(
     own.identify(row.graph, {variables[name]: node for name, node in shared.items()})
     before = program(own, [own.adopt(row.graph, node) for node in inner.shared.values()])
     sum_of = {pair: index for index, pair in enumerate(pairs)}
-    moved = [shared[name] for name in moving]
+    moved = [shared[name] for name in varying]
     after = _after(own, row.graph, parts, parameters, found, sum_of, moved)
     return Sums(
         function(before, names),
@@ -315,14 +315,14 @@ def _after(
     parameters: Mapping[str, Shape],
     found: Sequence[Summand],
     sum_of: Mapping[tuple[int, int], int],
-    moving: Sequence[int],
+    varying: Sequence[int],
 ) -> Program:
     """Return the program of value and gradient, given the sums over the rows.
 
     `found` are what is summed of a row for each reduction, then for each its derivatives with
-    respect to the nodes `moving`; `sum_of` say which sum belongs to a pair of factors.
+    respect to the nodes `varying`; `sum_of` say which sum belongs to a pair of factors.
     """
-    outer, count, each = parts.outer, len(parts.parts), len(moving)
+    outer, count, each = parts.outer, len(parts.parts), len(varying)
 
     def total(summand: Summand, is_mean: bool) -> DerivedNode:
         name = COUNT if summand.pair is None else sum_name(sum_of[summand.pair])
@@ -340,7 +340,7 @@ def _after(
     zero = DerivedNode(own, own.constant(0.0))
     rates = {
         node: sum([w * totals[count + k * each + i] for k, w in enumerate(weights)], start=zero).id
-        for i, node in enumerate(moving)
+        for i, node in enumerate(varying)
     }
     wrt = [own.variable(name, shape) for name, shape in parameters.items()]
     sweep = Sweep(own, own.reachable(rates), wrt)

@@ -71,7 +71,7 @@ class Columns:
         # Derivatives of rows with arrays are those of doubles.
         is_counted = not graph.has_arrays or needs_all
         self._counted = self._roots[: certain * (len(self._roots) if is_counted else 1)]
-        self._moving = graph.depending_on(nodes, graph.reachable([formula.id]))
+        self._dependent = graph.depending_on(nodes, graph.reachable([formula.id]))
         self.kinks: dict[str, None] = {}
         """Notes about kinks and jumps, in order, once the columns have been computed."""
         self._tried = 0
@@ -93,7 +93,7 @@ class Columns:
         worked = [np.broadcast_to(found.numbers[node], shape) for node in self._roots]
         names = graph.variables([root])
         explainer = Explainer(graph, root, found, [names[n] for n in columns if n in names])
-        for node, sentence in explainer.kinks(self._moving).items():
+        for node, sentence in explainer.kinks(self._dependent).items():
             self.kinks[f"{sentence}: {label(graph, node)}"] = None
         if self._gaps or explain is not None:
             bad = explainer.wrong_rows(count)
@@ -207,7 +207,7 @@ def _in_rows(graph: Graph, root: int, nodes: Sequence[int], *, second: bool) -> 
     """Return what `_of_numbers` does for a formula whose value has a number for each row.
 
     Each row depends on its own row of a column only, so one forward pass with all its numbers
-    moving gives the derivatives in all rows.
+    dependent gives the derivatives in all rows.
     """
     from gradcli.calculus.forward import rate_between
 

@@ -187,8 +187,8 @@ class Table:
         digits: int | None = None,
         second: bool = False,
     ) -> None:
-        self._moving = [name for name in ranges if name in formula.free_names]
-        formula.checked({**values, **{name: ranges[name].start for name in self._moving}})
+        self._varying = [name for name in ranges if name in formula.free_names]
+        formula.checked({**values, **{name: ranges[name].start for name in self._varying}})
         shape = formula.graph.shape(formula.id)
         if shape:
             message = f"over a range the formula must be a single number, and it has shape {shape}"
@@ -290,7 +290,7 @@ class Table:
     def _at(self, row: Sequence[float], *, certain: bool = True) -> list[float]:
         """Return value and derivatives at one point; nan for what is a gap."""
         point = dict(zip(self._ranges, row, strict=True))
-        values = {**self._values, **{name: point[name] for name in self._moving}}
+        values = {**self._values, **{name: point[name] for name in self._varying}}
         if not self._gaps:
             here = self._formula.at_values(
                 values, allow_nonfinite=self._nonfinite, certain=certain, digits=self._digits

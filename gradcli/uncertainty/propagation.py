@@ -217,12 +217,12 @@ class Uncertainty(NamedTuple):
         return self.value - half, self.value + half
 
 
-def propagate(point: Point, given: Inputs) -> Uncertainty:
+def propagate(point: Point, known: Inputs) -> Uncertainty:
     """Return the value of a formula at a point with its standard error.
 
     Raises ShapeError for an array, and MathematicsError where a derivative does not exist.
     """
-    uncertain = given.only([n for n, e in zip(given.names, given.errors, strict=True) if e > 0])
+    uncertain = known.only([n for n, e in zip(known.names, known.errors, strict=True) if e > 0])
     names, bases = uncertain.names, uncertain.bases
     derivatives = point.gradient(bases) if bases else {}
     slopes = dict(zip(entries(derivatives), numbers([*derivatives.values()]), strict=True))
@@ -236,7 +236,7 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
     with np.errstate(all="ignore"):
         deviation, shares = first_order(parts, uncertain.correlation)
     error = float(deviation)
-    budget = {name: Share(0.0, 0.0, 0.0, 0.0) for name in given.names}
+    budget = {name: Share(0.0, 0.0, 0.0, 0.0) for name in known.names}
     for index, name in enumerate(names):
         each = (gradient[index], uncertain.errors[index], abs(parts[index]), shares[index])
         budget[name] = Share(*map(float, each))
@@ -252,14 +252,14 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
     return Uncertainty(value, error, second, budget, _freedom(uncertain, parts, error))
 
 
-def with_errors(steps: Sequence[Step], given: Inputs, found: Uncertainty) -> list[Step]:
+def with_errors(steps: Sequence[Step], known: Inputs, found: Uncertainty) -> list[Step]:
     """Return the steps of a run; inputs and result have their errors, inputs their shares."""
     shares: dict[str, float] = {}
     for name, share in found.shares.items():
         base = name.partition("[")[0]
         shares[base] = shares.get(base, 0.0) + share
     named = [
-        step._replace(standard_error=given.of(step.name, step.value), share=shares[step.name])
+        step._replace(standard_error=known.of(step.name, step.value), share=shares[step.name])
         if step.name in shares and not step.inputs
         else step
         for step in steps
@@ -292,27 +292,27 @@ def second_order(
     return value + np.einsum("ii...->...", product) / 2, np.hypot(error, half)
 
 
-def _second_order(point: Point, given: Inputs, value: float, error: float) -> Order:
-    names = given.names
-    columns = point.hessian(given.bases) if names else {}
+def _second_order(point: Point, known: Inputs, value: float, error: float) -> Order:
+    names = known.names
+    columns = point.hessian(known.bases) if names else {}
     hessian = np.array([[columns[a][b] for b in names] for a in names]).reshape(2 * [len(names)])
     one = np.asarray(value), np.asarray(error)
     with np.errstate(all="ignore"):
-        found = second_order(*one, hessian, given.errors, given.correlation)
+        found = second_order(*one, hessian, known.errors, known.correlation)
     if not np.isfinite(found).all():
         raise MathematicsError("the second order is too large for a double")
     return Order(*map(float, found))
 
 
-def _freedom(given: Inputs, parts: Matrix, error: float) -> int | None:
+def _freedom(known: Inputs, parts: Matrix, error: float) -> int | None:
     """Return the degrees of freedom of the error, of which only a fit's part has few."""
-    if given.freedom is None or not error:
+    if known.freedom is None or not error:
         return None
-    own = [i for i, name in enumerate(given.names) if name in given.fitted]
-    fitted, _ = first_order(parts[own], given.correlation[np.ix_(own, own)])
+    own = [i for i, name in enumerate(known.names) if name in known.fitted]
+    fitted, _ = first_order(parts[own], known.correlation[np.ix_(own, own)])
     if not fitted:
         return None
-    return max(int(given.freedom * (error / float(fitted)) ** 4 * (1 + 1e-12)), 1)
+    return max(int(known.freedom * (error / float(fitted)) ** 4 * (1 + 1e-12)), 1)
 
 
 # ---------------------------------------------------------------- draws
@@ -337,7 +337,7 @@ def sampled(
     graph: Graph,
     result: int,
     values: Mapping[str, Any],
-    given: Inputs,
+    known: Inputs,
     found: Uncertainty,
     count: int,
     seed: int,
@@ -346,7 +346,7 @@ def sampled(
 
     The same seed gives the same draws. Raises MathematicsError where a draw has no value.
     """
-    results = np.concatenate([*_results(graph, result, values, given, count, seed)])
+    results = np.concatenate([*_results(graph, result, values, known, count, seed)])
     bad = int(np.count_nonzero(~np.isfinite(results)))
     if bad:
         message = f"the formula has no value for {bad} of {count} draws of its inputs"
@@ -374,28 +374,28 @@ def sampled(
 
 
 def _results(
-    graph: Graph, result: int, values: Mapping[str, Any], given: Inputs, count: int, seed: int
+    graph: Graph, result: int, values: Mapping[str, Any], known: Inputs, count: int, seed: int
 ) -> Any:
     """Yield the results of some draws at a time."""
     generator = np.random.default_rng(seed)
-    root = _root(given.correlation)
+    root = _root(known.correlation)
     nodes = graph.variables([result])
-    moving = {name: node for name, node in nodes.items() if name in given.bases}
-    fixed = {name: values[name] for name in nodes if name not in moving}
-    index = {entry: position for position, entry in enumerate(given.names)}
+    varying = {name: node for name, node in nodes.items() if name in known.bases}
+    fixed = {name: values[name] for name in nodes if name not in varying}
+    index = {entry: position for position, entry in enumerate(known.names)}
     # What has no error reads the last column, which adds nothing to a number.
     positions = {
         name: [index.get(entry, -1) for entry in entry_names(name, graph.shape(node))]
-        for name, node in moving.items()
+        for name, node in varying.items()
     }
-    compute = _computed(graph, result, [*moving, *fixed], [*fixed.values()])
+    compute = _computed(graph, result, [*varying, *fixed], [*fixed.values()])
     for start in range(0, count, AT_ONCE):
         rows = min(AT_ONCE, count - start)
-        draws = generator.standard_normal((rows, len(given.names))) @ root.T * given.errors
+        draws = generator.standard_normal((rows, len(known.names))) @ root.T * known.errors
         draws = np.append(draws, np.full((rows, 1), -0.0), axis=1)
         columns = [
             (np.ravel(values[name]) + draws[:, positions[name]]).reshape(rows, *graph.shape(node))
-            for name, node in moving.items()
+            for name, node in varying.items()
         ]
         yield compute(columns, rows)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import MathematicsError
 from gradcli.graph.node import Graph, Node
 from gradcli.programs.engines import Steps, faster, repays
-from gradcli.programs.loop import POINT, RATE, SLOPE, TIME, Loop, Order, Stepping, coefficient, kept
+from gradcli.programs.loop import POINT, RATE, SLOPE, TIME, Loop, Order, Stepping, coefficient, slot
 from gradcli.programs.program import program
 from gradcli.records import NamedTuple
 from gradcli.solvers.first_order.methods import Functions
@@ -41,7 +41,7 @@ def traced(rule: Rule) -> Stepping:
     p, g, *rest = _variables(
         POINT,
         SLOPE,
-        *map(kept, range(len(rule.memory))),
+        *map(slot, range(len(rule.memory))),
         *map(coefficient, range(len(coefficients))),
     )
     memory, now = rest[: len(rule.memory)], rest[len(rule.memory) :]
@@ -66,7 +66,7 @@ class Step(NamedTuple):
 
 def in_one(rule: Rule) -> Step:
     """Return a step of a rule, its coefficients worked out in it."""
-    names = [TIME, RATE, POINT, SLOPE, *map(kept, range(len(rule.memory)))]
+    names = [TIME, RATE, POINT, SLOPE, *map(slot, range(len(rule.memory)))]
     t, rate, p, g, *memory = _variables(*names)
     now = tuple(_node(p, c) for c in rule.coefficients(t, rate, NODES))
     following, remembered = rule.update(p, g, tuple(memory), now, NODES)
@@ -138,8 +138,8 @@ class FusedLoop:
         """Return value, point, gradient and memory, as far as the numbers of a state have them."""
         count, width = len(self._bounds), len(self._rule.memory)
         end = 1 + 2 * count
-        kept = [tuple(state[end + i * width : end + (i + 1) * width]) for i in range(count)]
-        return state[0], list(state[1 : 1 + count]), list(state[1 + count : end]), kept
+        memory = [tuple(state[end + i * width : end + (i + 1) * width]) for i in range(count)]
+        return state[0], list(state[1 : 1 + count]), list(state[1 + count : end]), memory
 
     def _made(self) -> Steps:
         formula = self._formula
@@ -206,7 +206,7 @@ class ArrayUpdate:
     def _compiled(self, coefficients: int) -> Callable[..., bool] | None:
         update = traced(self._rule).update
         found = faster(self._engine, update)
-        columns = [POINT, SLOPE, *map(kept, range(len(self._rule.memory)))]
+        columns = [POINT, SLOPE, *map(slot, range(len(self._rule.memory)))]
         shared = [*map(coefficient, range(coefficients))]
         return None if found is None else found.filling(update, columns, shared)
 
