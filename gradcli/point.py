@@ -6,7 +6,6 @@ The formula is run once; everything else builds on the values of that run.
 from __future__ import annotations
 
 import math
-from functools import partial
 
 from gradcli.errors import FormulaError, MathematicsError, UsageError
 from gradcli.exact.decimals import DOUBLE_DIGITS
@@ -302,7 +301,7 @@ class Point:
             return self.slopes(nodes)
         from gradcli.calculus.forward import gradient
 
-        return self.slopes(nodes, partial(gradient, self._graph, self._result))
+        return self.slopes(nodes, lambda free: gradient(self._graph, self._result, free))
 
     def slopes(
         self,
@@ -317,7 +316,9 @@ class Point:
         if gradient is None:
             from gradcli.calculus import reverse
 
-            gradient = partial(reverse.gradient, self._graph, self._result, inside=self._inside())
+            def gradient(free: Iterable[int]) -> dict[int, int]:
+                return reverse.gradient(self._graph, self._result, free, self._inside())
+
         try:
             derived = gradient(nodes.values())
         except (FormulaError, MathematicsError) as error:

@@ -7,7 +7,6 @@ prints of a result, have short numbers and maybe another heading; JSON has the v
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import partial
 from operator import attrgetter
 
 from gradcli.graph.literals import Numeral, number_text, to_decimals, to_digits, value_text
@@ -68,8 +67,9 @@ class Sheet(ABC):
         if isinstance(value, int | float):
             return self._number(value, self.digits)
         digits = TERMINAL_DIGITS if self.pretty and self.digits is None else self.digits
-        write = partial(self._number, digits=None if value.dtype == object else digits)
-        return value_text(value, 8 if self.pretty else -1, write)
+        if value.dtype == object:
+            digits = None
+        return value_text(value, 8 if self.pretty else -1, lambda x: self._number(x, digits))
 
     def _number(self, value: float, digits: int | None) -> str:
         """Return a number as text, with the zeros of --fixed behind it."""

@@ -218,9 +218,17 @@ def rows_from(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows
         kept.append(block)
         count += length_of(block)
         if count * each > most_bytes:
-            return FileRows(source, names, None, most_bytes, chain(kept, passing), count)
+            first = chain(_released(kept), passing)
+            return FileRows(source, names, None, most_bytes, first, count)
     # A column leaves the blocks when it is whole, so that memory never holds all of them twice.
     return HeldRows({name: np.concatenate([block.pop(name) for block in kept]) for name in names})
+
+
+def _released(blocks: list[Block]) -> Iterator[Block]:
+    """Yield blocks in order, each of which leaves the list, so that memory need not hold it."""
+    blocks.reverse()
+    while blocks:
+        yield blocks.pop()
 
 
 def digest(block: Block) -> bytes:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import operator
-from functools import cached_property, partial, reduce
 
 from gradcli.graph.precedence import (
     AND,
@@ -160,6 +159,9 @@ class Operation:
     doubt: Callable[..., str | None] | None = None
     """What is to be said of the value with these arguments, if it has few certain digits."""
 
+    value: Any
+    """The value as a function of floats, unless a row gives one; None for leaves and arrays."""
+
     def __init__(self, name: str, body: Body | None = None, **columns: Any) -> None:
         assert columns.keys() <= COLUMNS, f"{name} has a column of no row"  # noqa: S101 - rows are ours
         self.__dict__ = columns
@@ -175,20 +177,23 @@ class Operation:
         if not columns.get("symbol"):
             self.symbol = (self.infix or "").strip() or self.typed or name
 
-    @cached_property
-    def value(self) -> Any:
-        """The value as a function of floats, unless a row gives one; None for leaves and arrays.
+    def __getattr__(self, name: str) -> Any:
+        """Return the value, made from the body when it is first asked for.
 
         It raises ValueError, OverflowError or ZeroDivisionError, or returns nan or inf, where there
-        is no value.
+        is none.
         """
+        if name != "value":
+            raise AttributeError(name)
         if self.shape is not None or self.arity == (0, 0):
-            return None
-        if self.body is None:
-            return getattr(math, self.name)
-        from gradcli.graph.bodies import float_function
+            self.value = None
+        elif self.body is None:
+            self.value = getattr(math, self.name)
+        else:
+            from gradcli.graph.bodies import float_function
 
-        return float_function(self)
+            self.value = float_function(self)
+        return self.value
 
     def __repr__(self) -> str:
         """Return the operation's name."""
@@ -238,15 +243,16 @@ class Operation:
 
     def rule(self, column: str, position: int) -> Rule:
         """Return the rule of a column for an argument."""
-        rules = getattr(self, column)
-        return rules[position] if isinstance(rules, tuple) else partial(rules, position)
+        rules: Any = getattr(self, column)
+        rule: Rule = rules[position] if isinstance(rules, tuple) else rules
+        return rule if rule is not rules else lambda *arguments: rules(position, *arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what finds the row again, for pickle."""
         return row_of, (self.name,)
 
 
-COLUMNS = frozenset({*Operation.__annotations__, "value"})
+COLUMNS = frozenset(Operation.__annotations__)
 
 
 def row_of(name: str) -> Operation:
@@ -908,7 +914,10 @@ def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
 
 def extreme(m: Any, compare: Callable[[Any, Any], Any], *numbers: Any) -> Any:
     """Return the number that compares so with all others; nan if one of them is."""
-    return reduce(lambda x, y: m.where(compare(y, x) | (y != y), y, x), numbers)  # noqa: PLR0124
+    found, *others = numbers
+    for x in others:
+        found = m.where(compare(x, found) | (x != x), x, found)  # noqa: PLR0124
+    return found
 
 
 def _add_extreme(pick: Callable[..., float], side: int, compare: Callable[..., Any]) -> None:

@@ -341,8 +341,11 @@ def compare_tables(formula: Formula, names: list[str], points: list[tuple[float,
     (block,) = of_rows.blocks()
     listed = zip(good, block.value, *block.slopes, strict=True)
     for (x, _), *found in listed:  # a table over rows has the digits that are certain, as a point
-        here = formula.at_values({first: x, **fixed}, certain=True)
-        expected = here.value, *here.gradient().values()
+        try:
+            here = formula.at_values({first: x, **fixed}, certain=True)
+            expected = here.value, *here.gradient().values()
+        except MathematicsError:  # exactly, by fractions: a table runs in doubles beside a pole
+            continue
         # A point may know more digits: those of an exact fraction.
         wanted = pytest.approx([float(number) for number in expected], rel=1e-12)
         assert [float(number) for number in found] == wanted, (formula, x, fixed)
