@@ -220,8 +220,7 @@ def rows_from(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows
         if count * each > most_bytes:
             first = chain(_released(kept), passing)
             return FileRows(source, names, None, most_bytes, first, count)
-    # A column leaves the blocks when it is whole, so that memory never holds all of them twice.
-    return HeldRows({name: np.concatenate([block.pop(name) for block in kept]) for name in names})
+    return HeldRows({name: np.concatenate([block[name] for block in kept]) for name in names})
 
 
 def _released(blocks: list[Block]) -> Iterator[Block]:

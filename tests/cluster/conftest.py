@@ -98,9 +98,13 @@ class Workers:
         return str(self.session.client.scheduler.address)
 
     def processes(self) -> list[psutil.Process]:
-        """The processes that compute."""
-        pids = self.session.client.run(os.getpid, on_error="ignore").values()
-        return [psutil.Process(pid) for pid in pids]
+        """The processes that compute; those that take the place of killed ones are waited for."""
+        end = time.monotonic() + 60
+        found: list[psutil.Process] = []
+        while not found and time.monotonic() < end:
+            pids = self.session.client.run(os.getpid, on_error="ignore").values()
+            found = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+        return found
 
 
 @pytest.fixture(scope="session")
