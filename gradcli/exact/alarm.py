@@ -207,6 +207,8 @@ def bounds_of(
         elif operation is ADD or operation is SUBTRACT:  # most steps of a long formula
             x, y = inputs
             found = own[0] + own[1] + _lost(x, y if operation is ADD else -y, value)
+        elif operation is MULTIPLY and k is FLOATS:
+            found = _of_product(value, *inputs, *own)
         else:
             found = step(k, operation, payload, value, inputs, own)
         errors[node] = k.where(is_finite, found, math.inf)
@@ -217,6 +219,24 @@ def _lost(x: Any, y: Any, total: Any) -> Any:
     """Return how much a sum loses by rounding, exactly (Knuth's TwoSum)."""
     part = total - x
     return abs((x - (total - part)) + (y - part))
+
+
+def _of_product(value: float, x: float, y: float, first: float, second: float) -> float:
+    """Return what `step` returns for a product of two numbers with errors, in a third of the time.
+
+    Long formulas are products and sums.
+    """
+    if not value:
+        is_exact = not (x and y)
+    else:
+        is_whole = abs(value) < WHOLE and x.is_integer() and y.is_integer()
+        is_exact = is_whole and not (first or second)
+        if not is_exact and abs(value) > 2.0**-1000:
+            is_exact = abs(math.frexp(x)[0]) == 0.5 or abs(math.frexp(y)[0]) == 0.5
+    own = 0.0 if is_exact else 0.5 * math.ulp(value) or LEAST
+    if first or second:
+        return abs(x) * second + abs(y) * first + first * second + own
+    return own
 
 
 def is_of_itself(operation: Operation, arguments: tuple[int, ...]) -> bool:
