@@ -114,7 +114,7 @@ LINES = {
     "cli": 5015,
     "cluster": 473,
     "data": 3896,
-    "exact": 2060,
+    "exact": 2080,
     "graph": 5064,
     "language": 2979,
     "manual": 84,

@@ -192,6 +192,15 @@ def bounds_of(
             errors[node] = literal_error(payload)
             continue
         value = numbers[node]
+        if (operation is ADD or operation is MULTIPLY) and k is FLOATS and value - value == 0:
+            # Most steps of a long formula, and of its derivative.
+            first, second = arguments
+            x, y = numbers[first], numbers[second]
+            if operation is ADD:
+                errors[node] = errors[first] + errors[second] + _lost(x, y, value)
+            else:
+                errors[node] = _of_product(value, x, y, errors[first], errors[second])
+            continue
         inputs = [numbers[argument] for argument in arguments]
         own = [errors[argument] for argument in arguments]
         is_finite = k.isfinite(value)
@@ -204,11 +213,9 @@ def bounds_of(
             found = k.structural(operation, payload, value, inputs, own, rows)
         elif is_of_itself(operation, arguments):
             found = k.where(k.isfinite(own[0]), 0.0, math.inf)
-        elif operation is ADD or operation is SUBTRACT:  # most steps of a long formula
+        elif operation is ADD or operation is SUBTRACT:
             x, y = inputs
             found = own[0] + own[1] + _lost(x, y if operation is ADD else -y, value)
-        elif operation is MULTIPLY and k is FLOATS:
-            found = _of_product(value, *inputs, *own)
         else:
             found = step(k, operation, payload, value, inputs, own)
         errors[node] = k.where(is_finite, found, math.inf)
