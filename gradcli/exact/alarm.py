@@ -193,13 +193,11 @@ def bounds_of(
             continue
         value = numbers[node]
         if (operation is ADD or operation is MULTIPLY) and k is FLOATS and value - value == 0:
-            # Most steps of a long formula, and of its derivative.
+            # Most steps of a long formula, and of its derivative, take this short way.
             first, second = arguments
             x, y = numbers[first], numbers[second]
-            if operation is ADD:
-                errors[node] = errors[first] + errors[second] + _lost(x, y, value)
-            else:
-                errors[node] = _of_product(value, x, y, errors[first], errors[second])
+            rule = _of_sum if operation is ADD else of_product
+            errors[node] = rule(value, x, y, errors[first], errors[second])
             continue
         inputs = [numbers[argument] for argument in arguments]
         own = [errors[argument] for argument in arguments]
@@ -215,23 +213,23 @@ def bounds_of(
             found = k.where(k.isfinite(own[0]), 0.0, math.inf)
         elif operation is ADD or operation is SUBTRACT:
             x, y = inputs
-            found = own[0] + own[1] + _lost(x, y if operation is ADD else -y, value)
+            found = _of_sum(value, x, y if operation is ADD else -y, *own)
         else:
             found = step(k, operation, payload, value, inputs, own)
         errors[node] = k.where(is_finite, found, math.inf)
     return errors
 
 
-def _lost(x: Any, y: Any, total: Any) -> Any:
-    """Return how much a sum loses by rounding, exactly (Knuth's TwoSum)."""
-    part = total - x
-    return abs((x - (total - part)) + (y - part))
+def _of_sum(value: Any, x: Any, y: Any, first: Any, second: Any) -> Any:
+    """Return the error of a sum; what it loses by rounding is exact (Knuth's TwoSum)."""
+    part = value - x
+    return first + second + abs((x - (value - part)) + (y - part))
 
 
-def _of_product(value: float, x: float, y: float, first: float, second: float) -> float:
+def of_product(value: float, x: float, y: float, first: float, second: float) -> float:
     """Return what `step` returns for a product of two numbers with errors, in a third of the time.
 
-    Long formulas are products and sums.
+    A test holds the two together.
     """
     if not value:
         is_exact = not (x and y)
@@ -239,7 +237,7 @@ def _of_product(value: float, x: float, y: float, first: float, second: float) -
         is_whole = abs(value) < WHOLE and x.is_integer() and y.is_integer()
         is_exact = is_whole and not (first or second)
         if not is_exact and abs(value) > 2.0**-1000:
-            is_exact = abs(math.frexp(x)[0]) == 0.5 or abs(math.frexp(y)[0]) == 0.5
+            is_exact = FLOATS.is_power_of_two(x) or FLOATS.is_power_of_two(y)
     own = 0.0 if is_exact else 0.5 * math.ulp(value) or LEAST
     if first or second:
         return abs(x) * second + abs(y) * first + first * second + own

@@ -243,9 +243,10 @@ class Operation:
 
     def rule(self, column: str, position: int) -> Rule:
         """Return the rule of a column for an argument."""
-        rules: Any = getattr(self, column)
-        rule: Rule = rules[position] if isinstance(rules, tuple) else rules
-        return rule if rule is not rules else lambda *arguments: rules(position, *arguments)
+        rules: tuple[Rule, ...] | Callable[..., Any] = getattr(self, column)
+        if isinstance(rules, tuple):
+            return rules[position]
+        return lambda *arguments: rules(position, *arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what finds the row again, for pickle."""

@@ -25,12 +25,12 @@ class RowTable(Columns):
     ShapeError for others, and NameValueError for columns when all rows are needed at once.
     """
 
-    def __init__(self, formula: RowFormula, wrt: Sequence[str] = (), **how: Any) -> None:
-        """Take what is to be computed; `how` are keywords of Columns."""
+    def __init__(self, formula: RowFormula, wrt: Sequence[str] = (), **settings: Any) -> None:
+        """Take what is to be computed; `settings` are keywords of Columns."""
         if wrt:
             _check_derivatives(formula, wrt)
         needs_all = formula.held is not None
-        super().__init__(formula.of_one_row(), formula.values, wrt, needs_all=needs_all, **how)
+        super().__init__(formula.of_one_row(), formula.values, wrt, needs_all=needs_all, **settings)
         self._formula = formula
         self._wrt = list(wrt)
 
@@ -51,10 +51,10 @@ class RowTable(Columns):
         if not self._needs_all:
             columns = {name: column[index : index + 1] for name, column in columns.items()}
             first += index
-        here = self._formula.at(columns, first, certain=certain, digits=self._digits)
+        point = self._formula.at(columns, first, certain=certain, digits=self._digits)
         if self._wrt:
             graph, root = self._formula.formula.graph, self._formula.formula.id
-            here.slopes(names_to_nodes(graph, root, self._wrt))
+            point.slopes(names_to_nodes(graph, root, self._wrt))
 
 
 def _check_derivatives(formula: RowFormula, wrt: Sequence[str]) -> None:

@@ -10,15 +10,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from gradcli import Formula, parse
 from gradcli.calculus.reverse import gradient
 from gradcli.errors import GradcliError
-from gradcli.exact import certain
+from gradcli.exact import alarm, certain
 from gradcli.graph.literals import Numeral, number_text
+from gradcli.graph.operations import MULTIPLY
 from tests.exact.announced import CASES, ONE_UNIT, found, silent, units
 from tests.mpmath_graph import exact
 from tests.random_formulas import Drawn
@@ -47,6 +48,23 @@ def complaint(text: str, truth: Fraction) -> str | None:
         return None
     off = float(min(in_doubles, MOST))
     return f"{text} should be {truth.limit_denominator(10**25)}: off by {off:.3g} ulps"
+
+
+FACTORS = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(
+    [0.0, -0.0, 0.5, 3.0, 5e-324, 2.0**53, 2.0**54, 1e-160, 1e200]
+)
+ERRORS = st.sampled_from([0.0, 5e-324, math.inf]) | st.floats(0, 1e300)
+
+
+@settings(max_examples=500)
+@given(FACTORS, FACTORS, ERRORS, ERRORS)
+def test_the_short_way_of_a_product_is_the_rule_of_products(
+    x: float, y: float, first: float, second: float
+) -> None:
+    product = x * y
+    assume(math.isfinite(product))
+    whole = alarm.step(alarm.FLOATS, MULTIPLY, None, product, [x, y], [first, second])
+    assert repr(alarm.of_product(product, x, y, first, second)) == repr(whole)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

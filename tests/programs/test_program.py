@@ -186,7 +186,8 @@ def test_where_there_is_no_value_it_never_gives_one(text: str, values: tuple[flo
     names = formula.free_names
     point = dict(zip(names, values, strict=False))
     try:
-        formula.evaluate(point)
+        # In doubles, as the program runs: fractions know poles that these pass by.
+        _ = formula.at_values(point, certain=False).value
     except MathematicsError as caught:
         assume("too large" not in caught.message)
     else:
